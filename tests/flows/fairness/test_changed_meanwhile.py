@@ -19,6 +19,8 @@ from tests.flows.fairness.fair_city import (
 )
 
 from guahao.flows.fairness import draws
+from guahao.flows.fairness.applications import live_applications
+from guahao.flows.fairness.drawn import next_draws
 from guahao.flows.hospitals.hospital_rules import change as change_rules
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import stops
@@ -179,3 +181,12 @@ async def test_a_department_that_becomes_sensitive_before_closing_publishes_no_e
     await change(platform, "UPDATE departments SET name = '心理科'")
     await hold_until(platform, clock, TEN)
     assert await ask(platform, "SELECT is_sensitive FROM draws") == [(True,)]
+
+
+async def test_no_draw_is_announced_while_the_department_is_hidden(platform: Platform) -> None:
+    [person] = await add_applicants(platform, await add_clinic(platform, 3, TEN), [1])
+    [application] = await live_applications(platform, person.account_id)
+    for is_shown in (True, False):
+        await change(platform, "UPDATE departments SET on_platform = %s", is_shown)
+        announced = await next_draws(platform, [application])
+        assert [draw.draw_at for draw in announced.values()] == ([TEN] if is_shown else [])

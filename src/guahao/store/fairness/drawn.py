@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from guahao.store.fairness.draws import IS_SHOWN, KIND
 from guahao.store.kernel.db import Tx
 
 
@@ -13,6 +14,7 @@ from guahao.store.kernel.db import Tx
 class WaitingSession:
     """A session's places that wait for a draw. `state`: the draw's; None before it opens."""
 
+    department_id: int
     session_id: int
     places: int
     kind: str
@@ -48,26 +50,24 @@ class LastPlace:
 async def waiting(tx: Tx, department_ids: Sequence[int]) -> dict[int, list[WaitingSession]]:
     """Return the places that wait for draws, by department; the earliest draw first."""
     found: dict[int, list[WaitingSession]] = {id: [] for id in department_ids}
-    rows = await tx.rows(
-        """
-        SELECT s.department_id, s.id, sum(p.places)::int,
-               CASE WHEN p.cause = 'release' THEN 'release' ELSE 'returned' END AS kind,
-               p.draw_at, w.id, w.state
+    for row in await tx.records(
+        WaitingSession,
+        f"""
+        SELECT s.department_id, s.id AS session_id, sum(p.places)::int AS places, {KIND} AS kind,
+               p.draw_at, w.id AS draw_id, w.state
         FROM clinic_sessions s
         JOIN held_places p ON p.clinic_session_id = s.id AND p.released_at IS NULL
         LEFT JOIN draws w
-          ON w.department_id = s.department_id AND w.draw_at = p.draw_at
-         AND w.kind = CASE WHEN p.cause = 'release' THEN 'release' ELSE 'returned' END
+          ON w.department_id = s.department_id AND w.draw_at = p.draw_at AND w.kind = {KIND}
         WHERE s.department_id = ANY(%(ids)s::bigint[]) AND s.visit_date > %(today)s
           AND s.held > 0 AND s.stopped_at IS NULL AND p.draw_at IS NOT NULL AND p.places > 0
-          AND (w.state IS NULL OR w.state <> 'done')
+          AND (w.state IS NULL OR w.state <> 'done') AND {IS_SHOWN}
         GROUP BY s.department_id, s.id, 4, p.draw_at, w.id, w.state
         ORDER BY p.draw_at, s.id
         """,
         {"ids": list(department_ids), "today": tx.now.date()},
-    )
-    for department_id, *columns in rows:
-        found[department_id].append(WaitingSession(*columns))
+    ):
+        found[row.department_id].append(row)
     return found
 
 

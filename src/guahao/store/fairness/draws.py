@@ -97,24 +97,25 @@ class SessionRow:
 
 
 _COLUMNS = columns(DrawRow)
-_IS_SHOWN = "(SELECT d.on_platform FROM departments d WHERE d.id = s.department_id)"
+IS_SHOWN = "(SELECT d.on_platform FROM departments d WHERE d.id = s.department_id)"
 # Of held_places p and their clinic_sessions s: what waits for a draw that is not closed. Places of
 # a department that is hidden, and of a stopped session, wait until these come back.
 _WAITS = f"""
     p.released_at IS NULL AND p.draw_id IS NULL AND p.draw_at IS NOT NULL AND p.places > 0
-    AND s.stopped_at IS NULL AND {_IS_SHOWN}
+    AND s.stopped_at IS NULL AND {IS_SHOWN}
 """
-_KIND = "CASE WHEN p.cause = 'release' THEN 'release' ELSE 'returned' END"
+# Of held_places p.
+KIND = "CASE WHEN p.cause = 'release' THEN 'release' ELSE 'returned' END"
 # A department's places for the draw of one moment and kind.
 _OF_DRAW = f"""
-    s.department_id = %(department_id)s AND p.draw_at = %(draw_at)s AND {_KIND} = %(kind)s
+    s.department_id = %(department_id)s AND p.draw_at = %(draw_at)s AND {KIND} = %(kind)s
     AND {_WAITS}
 """
 # Its draw is past, or was closed without it.
 _MISSED = f"""
     {_WAITS} AND p.draw_at <= %(now)s
     AND NOT EXISTS (SELECT FROM draws w WHERE w.department_id = s.department_id
-                    AND w.draw_at = p.draw_at AND w.kind = {_KIND} AND w.state = 'open')
+                    AND w.draw_at = p.draw_at AND w.kind = {KIND} AND w.state = 'open')
 """
 
 
@@ -126,7 +127,7 @@ async def to_open(tx: Tx) -> list[DrawToOpen]:
     return await tx.records(
         DrawToOpen,
         f"""
-        SELECT DISTINCT s.hospital_id, s.department_id, {_KIND} AS kind, p.draw_at, d.code,
+        SELECT DISTINCT s.hospital_id, s.department_id, {KIND} AS kind, p.draw_at, d.code,
                ARRAY[d.name, coalesce(above.name, '')] AS names
         FROM held_places p
         JOIN clinic_sessions s ON s.id = p.clinic_session_id
@@ -135,7 +136,7 @@ async def to_open(tx: Tx) -> list[DrawToOpen]:
         WHERE {_WAITS} AND p.draw_at > %(now)s
           AND (p.cause <> 'release' OR p.draw_at <= %(released_by)s)
           AND NOT EXISTS (SELECT FROM draws w WHERE w.department_id = s.department_id
-                          AND w.draw_at = p.draw_at AND w.kind = {_KIND})
+                          AND w.draw_at = p.draw_at AND w.kind = {KIND})
         ORDER BY p.draw_at, s.department_id
         """,
         {"now": tx.now, "released_by": tx.now + APPLICATIONS_OPEN},
@@ -340,7 +341,7 @@ async def leave_out(tx: Tx, draw_id: int) -> None:
         UPDATE held_places p SET draw_id = NULL
         FROM clinic_sessions s
         WHERE p.draw_id = %(draw_id)s AND p.released_at IS NULL
-          AND s.id = p.clinic_session_id AND (s.stopped_at IS NOT NULL OR NOT {_IS_SHOWN})
+          AND s.id = p.clinic_session_id AND (s.stopped_at IS NOT NULL OR NOT {IS_SHOWN})
         """,
         {"draw_id": draw_id},
     )
