@@ -118,7 +118,7 @@ def can_check() -> bool:
 
 @lru_cache(1024)  # draws of one moment use one round
 def is_signed(beacon: Beacon, index: int, signature: bytes) -> bool:
-    """Whether the network of a chain signed a round. Takes half a second; see can_check."""
+    """Return whether the network of a chain signed a round. Takes half a second; see can_check."""
     # When it is imported, py_ecc lets the whole process recurse 100,000 deep, so that nested JSON
     # from outside would overflow its stack.
     depth_max = sys.getrecursionlimit()

@@ -41,7 +41,7 @@ def order_of(seed: bytes, tickets: Sequence[bytes]) -> list[int]:
 
 
 def is_in_chain(value: bytes, index: int, first: bytes) -> bool:
-    """Whether a witness's value is number `index` of the hash chain that begins with `first`.
+    """Return whether a value is number `index` of the hash chain that begins with `first`.
 
     v[i] = SHA-256(v[i+1]): a value proves all before it and tells nothing of those after it.
     """

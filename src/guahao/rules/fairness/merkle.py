@@ -95,7 +95,7 @@ def proof_of(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def is_proven(data: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
-    """Whether `proof` shows that `data` is leaf number `index` of the `size` leaves of `root`."""
+    """Return whether `proof` shows that `data` is leaf `index` of the `size` leaves of `root`."""
     if not 0 <= index < size:
         return False
     node, left = leaf_hash(data), list(proof)

@@ -116,15 +116,6 @@ class Draw:
         return level_of(self.sources)
 
 
-class ProofError(Exception):
-    """The file does not prove what it says; `line` counts from 1."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(f"line {line}: {reason}")
-        self.line = line
-        self.reason = reason
-
-
 def level_of(sources: Iterable[Source]) -> Level:
     """Return who could have known the result of a drawn draw with these sources beforehand."""
     answering = [source for source in sources if not source.is_silent]

@@ -78,22 +78,15 @@ class LockedApplication:
     """An application whose persons and row are locked."""
 
     id: int
-    account_id: int
     hospital_id: int
-    department_id: int
     state: str
-    lost: int
-    wishes: Wishes
-    patient_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LiveApplication:
-    """A live application as a draw or the expiry job reads it; `rules`: of its hospital, today."""
+    """A live application that may have to end; `rules`: of its hospital, today."""
 
     id: int
-    department_id: int
-    lost: int
     wishes: Wishes
     patient_ids: tuple[int, ...]
     rules: HospitalRules
@@ -384,30 +377,22 @@ async def lock(tx: Tx, application_id: int, account_id: int | None) -> LockedApp
         return None
     await lock_persons(tx, persons[0])
     return await tx.record(
-        _locked, f"{_LOCKED} WHERE a.id = %(id)s AND {_OWNED} {_FOR_CHANGE}", owner
+        LockedApplication, f"{_LOCKED} WHERE a.id = %(id)s AND {_OWNED} {_FOR_CHANGE}", owner
     )
 
 
-_LOCKED = f"""
-    SELECT a.id, a.account_id, a.hospital_id, a.department_id, a.state, a.lost, {_WISHES},
-           {_PATIENT_IDS}
-    FROM applications a
-"""
+_LOCKED = "SELECT a.id, a.hospital_id, a.state FROM applications a"
 _FOR_CHANGE = "ORDER BY a.id FOR NO KEY UPDATE OF a"
 
 
 async def lock_many(tx: Tx, application_ids: Sequence[int]) -> dict[int, LockedApplication]:
     """Lock applications whose persons are locked, by id, skipping unknown ids."""
     found = await tx.records(
-        _locked,
+        LockedApplication,
         f"{_LOCKED} WHERE a.id = ANY(%(ids)s::bigint[]) {_FOR_CHANGE}",
         {"ids": sorted(set(application_ids))},
     )
     return {application.id: application for application in found}
-
-
-def _locked(patient_ids: list[int], **row: Any) -> LockedApplication:
-    return LockedApplication(wishes=take_wishes(row), patient_ids=tuple(patient_ids), **row)
 
 
 async def end(tx: Tx, application_ids: Sequence[int], state: str) -> list[int]:
@@ -433,7 +418,7 @@ async def end(tx: Tx, application_ids: Sequence[int], state: str) -> list[int]:
 # Live applications --------------------------------------------------------------------------
 
 _LIVE = f"""
-    SELECT a.id, a.department_id, a.lost, {_WISHES}, {_PATIENT_IDS}, {RULES_COLUMNS}
+    SELECT a.id, {_WISHES}, {_PATIENT_IDS}, {RULES_COLUMNS}
     FROM applications a JOIN hospitals h ON h.id = a.hospital_id {rules_on("%(today)s::date")}
     WHERE a.state = 'live'
 """

@@ -52,7 +52,7 @@ def signature(vault: Vault, seq: int, last: bytes) -> bytes:
 
 
 def is_signed(key: bytes, seq: int, last: bytes, signed: bytes) -> bool:
-    """Whether a head of the log was signed by a key."""
+    """Return whether a head of the log was signed by a key."""
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signed, signed_head(seq, last))
     except InvalidSignature:
