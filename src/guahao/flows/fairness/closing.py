@@ -1,4 +1,4 @@
-"""Close draws: fix who enters and which places they enter for, and take in what is lost later."""
+"""Close draws: fix entries and places; afterwards publish the places that are lost."""
 
 from __future__ import annotations
 

@@ -127,9 +127,10 @@ class _Drawing:
     read: int = 0
 
     async def next_chunk(self, tx: Tx) -> list[Undecided]:
-        """Return the next entries in the order: not too many whose patients must be locked.
+        """Return the next entries in the order, at most CHUNK of them with patients to lock.
 
-        Nor many more than can win: all who follow the last place need no locks.
+        Where few places are left, only a few more than can win: nobody after the last place needs
+        a lock.
         """
         if not self.following:
             # More each time: of a million entries few are read where few win, and often none.

@@ -143,7 +143,7 @@ def _is_same_clinic(before: SessionPlaces, after: SessionPlaces) -> bool:
 async def _take_back(
     tx: Tx, before: Mapping[int, SessionPlaces], after: Mapping[int, SessionPlaces]
 ) -> bool:
-    """Let places wait no longer for the draw of what their session was; return whether any did.
+    """Release the waiting places of sessions that were turned into others; return whether any were.
 
     An application chose the session by its date, title, specialty and period, so that a draw that
     is closed cannot give out another.
@@ -221,18 +221,11 @@ async def _hold(
         is_release = found.draw_at == opens
         referrals = 0
         if is_release:
-            at_release = {
-                cause: sum(
-                    row.places for row in waiting if row.session_id == id and row.cause == cause
-                )
-                for cause in (Cause.RELEASE, Cause.REFERRAL)
-            }
-            referrals = referral_places(
-                count,
-                at_release[Cause.RELEASE],
-                at_release[Cause.REFERRAL],
-                release.referral_percent,
+            drawn, referred = (
+                sum(row.places for row in waiting if (row.session_id, row.cause) == (id, kind))
+                for kind in (Cause.RELEASE, Cause.REFERRAL)
             )
+            referrals = referral_places(count, drawn, referred, release.referral_percent)
         if referrals:
             kept.append(HeldPlaces(id, referrals, Cause.REFERRAL, None))
         because = Cause.RELEASE if is_release else cause

@@ -233,9 +233,9 @@ async def skip_rest(tx: Tx, draw_id: int, seed: bytes, cursor: int) -> int:
 async def count_losses(tx: Tx, draw_id: int, day: date) -> None:
     """Count a loss for each application that stands after its draw; call once, when it ends.
 
-    At most one a day. Only where a place that it chose had gone to others: whom their own limit or
-    suspension keeps from every choice has lost nothing, and could otherwise collect losses for the
-    long waits.
+    At most one a day, and only where a place that it chose had gone to others. An applicant whose
+    own limit or suspension rules out every choice has lost nothing, and could otherwise collect
+    losses for the long waits.
     """
     await tx.do(
         """
