@@ -184,7 +184,7 @@ async def test_a_timetable_and_a_session_name_the_days_off_that_they_meet(site: 
     assert "12月7日" not in said  # a Monday
     assert "2027年1月1日 周五起还没有收录国务院的放假安排" in said
     await reader.go(f"/staff/schedule/sessions/{session_id}")  # on the third
-    assert "休息日" not in words(reader)
+    assert "节假日与调休：" not in words(reader)
     assert "还没有收录" not in words(reader)
     await change(
         site.platform,
@@ -193,7 +193,11 @@ async def test_a_timetable_and_a_session_name_the_days_off_that_they_meet(site: 
         session_id,
     )
     await reader.go(f"/staff/schedule/sessions/{session_id}")
-    assert "其中1个在休息日或调休上班日： 12月10日 周四 休 全市活动" in words(reader)
+    assert "节假日与调休：12月10日 周四 休 全市活动" in words(reader)
+    await reader.go("/staff/schedule/bulk?preview=yes&capacity=3&first=2026-12-07&last=2026-12-11")
+    assert "有2个门诊在休息日或调休上班日： 12月10日 周四 休 全市活动" in words(reader)
+    await reader.go("/staff/schedule/bulk?preview=yes&capacity=20&first=2026-12-10")
+    assert "有1个门诊在休息日" in words(reader)  # the other has 20 places already
 
 
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])

@@ -123,7 +123,7 @@ async def test_the_preview_names_days_off_and_where_the_national_calendar_ends(s
             *(day, like),
         )
     await send(reader, book(ROW, with_(start=time(10), end=time(11)), with_(day=date(2026, 12, 9))))
-    assert "其中2个在休息日或调休上班日： 12月4日 周五 休 全市活动 2个门诊" in words(reader)
+    assert "有2个门诊在休息日或调休上班日： 12月4日 周五 休 全市活动 2个门诊" in words(reader)
     assert "还没有收录" not in words(reader)
     await confirm(reader)
     assert "在休息日或调休" not in words(reader)

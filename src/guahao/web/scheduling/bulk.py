@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 from litestar.types import ASGIApp
 
-from guahao.flows.supply import timetables
+from guahao.flows.supply import calendars, timetables
 from guahao.flows.supply.bulk import acts as flows
 from guahao.flows.supply.bulk.acts import ChangedSession, CopiedSession, CopyPlan
 from guahao.rules.kernel.facts import PERIODS
@@ -107,6 +108,11 @@ async def _show_change(
     platform, by = page.services.platform, page.staff
     departments = await timetables.departments(platform, by)
     outcomes = [session.outcome for session in found or ()]
+    changed_on = Counter(
+        session.facts.terms.visit_date
+        for session in found or ()
+        if session.outcome == UpsertResult.CHANGED
+    )
     return page.show(
         "staff/schedule_bulk.html",
         status,
@@ -125,9 +131,7 @@ async def _show_change(
         why=lambda outcome: (
             plan_refusal_text(page, outcome) if isinstance(outcome, SessionRefused) else ""
         ),
-        unannounced_from=unannounced_within(
-            page, max((session.facts.terms.visit_date for session in found or ()), default=None)
-        ),
+        met=await calendars.met_days(platform, by, {}, changed_on),
         version="" if found is None else flows.change_version(found),
         acts=await flows.latest(platform, by),
         undo_until=lambda act: page.now < act.at + UNDO_FOR and act.undone_at is None,
