@@ -44,12 +44,13 @@ def decide(
     policy: Policy = SELF_SERVICE,
     earlier: EarlierUse | None = None,
     old_session: int = 99,
+    before: tuple[CountedAppointment, ...] = (),
 ) -> RescheduleDecision:
     """Ask for another place instead of a booking of department 1 on SOON."""
     asked = replace(request(wanted.id), at=at, replaces=OLD_ID)
     facts = BookingFacts(
         {wanted.id: wanted},
-        {1: replace(patient(1), counted=(OLD, *counted))},
+        {1: replace(patient(1), counted=(*before, OLD, *counted))},
         {} if earlier is None else {asked.scope: earlier},
         policy,
     )
@@ -109,6 +110,10 @@ def test_the_old_booking_counts_against_nothing() -> None:
     assert decide(session(), *week) == Accepted()
     months = elsewhere(*(SOON + timedelta(days=10 * n) for n in range(1, 5)))
     assert decide(session(), *months) == Accepted()
+
+
+def test_of_several_live_bookings_the_old_one_is_gone() -> None:
+    assert decide(session(), before=elsewhere(SOON)) == Accepted()  # the same department and day
 
 
 def test_the_other_bookings_still_count() -> None:

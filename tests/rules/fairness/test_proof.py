@@ -171,6 +171,16 @@ def test_a_draw_is_proven_and_read_again(held: Draw) -> None:
         assert check(data, held.entries[index].ticket.hex()).result == result
 
 
+def test_all_who_waited_long_come_first_each_at_their_own_position() -> None:
+    waited = tuple(replace(entry, lost=LONG_WAIT_LOSSES) for entry in example().entries[::2])
+    entered = (waited[0], example().entries[1], waited[1], example().entries[3])
+    base = replace(example(), long_waits_percent=100, entries=entered, results={})
+    order = drawn_order(base)
+    held = replace(base, results=allocate(entered, order, {1: 1, 2: 2}, lambda *_: None))
+    assert {result.position for index, result in held.results.items() if index in (0, 2)} == {1, 2}
+    assert verify(write(held).encode()).results == held.results
+
+
 def test_every_byte_that_is_flipped_is_found() -> None:
     data = write(example()).encode()
     verify(data)
