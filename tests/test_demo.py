@@ -338,6 +338,11 @@ async def test_every_list_and_report_has_something_to_show(
     assert refusals > (5,)
     actions = {row[0] for row in rows.all("SELECT DISTINCT action FROM audit_trail")}
     assert actions >= {"book_appointment", "cancel_appointment", "hand_out_number", "stop_sessions"}
+    earlier_with_a_later_number = (
+        "SELECT FROM calls a JOIN calls b"
+        " ON b.id > a.id AND b.opened_at < a.opened_at - interval '5 minutes'"
+    )
+    assert rows.all(earlier_with_a_later_number) == []
     [latest] = rows.one("SELECT max(greatest(booked_at, changed_at)) FROM appointments")
     assert latest <= clock.now
 

@@ -21,8 +21,8 @@ _FAULTS_SHOWN = 100
 _STEPS = {
     "reading": "Reading the file",
     "checking": "Checking every cell",
-    "comparing": "Comparing with the plan",
-    "writing": "Writing the plan",
+    "comparing": "Comparing with the schedule",
+    "writing": "Writing the schedule",
 }
 
 

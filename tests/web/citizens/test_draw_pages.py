@@ -57,7 +57,7 @@ async def test_everybody_sees_their_ticket_in_plain_words_before_any_hash(
     label = f"您排第{position}位" if language == "zh" else f"Your position is {position} of "
     [picture] = re.findall(r'role="img" aria-label="([^"]*)"', plain)
     assert label in picture
-    words = ("抽中了" if won else "这次没有抽中", "You won" if won else "Not won this time")
+    words = ("抽中了" if won else "这次没有抽中", "You won" if won else "No place this time")
     assert words[language == "en"] in plain
     last = await ask(site.platform, "SELECT max(position) FROM draw_entries WHERE session = 1")
     said = (

@@ -522,7 +522,7 @@ async def test_no_shows_and_a_suspension_are_shown_with_their_days(site: Site) -
     assert "今年爽约3次：11月1日 周日、11月2日 周一、11月3日 周二" in reader.text
     assert 'href="/help#no-show"' in reader.text
     await reader.send(reader.form("/language"), language="en")
-    assert "since Tue 3 Nov; it returns on Wed 3 Feb 2027." in reader.text
+    assert "from Tue 3 Nov until Wed 3 Feb 2027." in reader.text
 
 
 async def add_no_shows(site: Site, patient_id: int, number: int) -> None:

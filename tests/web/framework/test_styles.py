@@ -38,6 +38,12 @@ def test_every_token_that_a_style_uses_is_defined(path: str) -> None:
     assert {name for name, end in USED.findall(STYLES[path]) if end == ")"} <= defined
 
 
+@pytest.mark.parametrize("path", sorted(STYLES))
+def test_styles_go_by_classes_as_another_page_may_use_the_same_id(path: str) -> None:
+    selectors = re.findall(r"([^{};]+)\{", STYLES[path])
+    assert [selector for selector in selectors if re.search(r"#[a-z]", selector)] == []
+
+
 @pytest.mark.parametrize("path", GUIDES)
 async def test_the_style_guide_shows_every_component(closed_site: Site, path: str) -> None:
     page = (await closed_site.get(path, headers={"Accept": "text/html"})).text

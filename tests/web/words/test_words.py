@@ -81,7 +81,7 @@ RETIRED = (
     *("A patient can book 1 place a day", "Neither cancelling nor coming", "is a no-show: "),
     *("the original of the registered document", "They hold for", "Nothing arrived"),
     *("It is no no-show", "counts against no limit", "The hospital says", "Booked before"),
-    "What holds now",
+    *("What holds now", "来信", "Not won", "it returns on", "chosen no more", "Priced apart"),
 )
 RETIRED_WHOLE = ("改约", "To call", "Reconciling")
 
@@ -92,6 +92,17 @@ def test_no_sentence_that_was_replaced_has_come_back() -> None:
     shown |= {file.read_text(encoding="utf-8") for file in PACKAGE.glob("web/templates/**/*.html")}
     assert {old for old in RETIRED for text in shown if old in text} == set()
     assert shown.isdisjoint(RETIRED_WHOLE)
+
+
+# What hospitals write in both languages; the forms in which they write it are left out.
+OF_HOSPITALS = r"hospital_name|department_name|specialty|pickup_place"
+RAW = re.compile(rf">[^<>]*\{{\{{ *[\w.]+\.(?:{OF_HOSPITALS})(?: or [^}}]*)? *\}}\}}")
+
+
+def test_pages_show_what_hospitals_write_in_the_readers_language() -> None:
+    templates = PACKAGE.glob("web/templates/**/*.html")
+    found = {file.name: RAW.findall(file.read_text(encoding="utf-8")) for file in templates}
+    assert {name: raw for name, raw in found.items() if raw} == {}
 
 
 QUOTED = "使用完整服务"  # a button of WeChat's own, which has no English

@@ -88,6 +88,7 @@ class StaffListing:
     role: Role
     hospital_id: int | None
     hospital_name: str | None
+    hospital_name_en: str | None
     has_second_factor: bool
     locked_until: datetime | None
     disabled_at: datetime | None
@@ -171,7 +172,7 @@ async def listed(tx: Tx) -> list[StaffListing]:
         StaffListing,
         """
         SELECT s.id, s.login, s.name, s.role, s.hospital_id, h.name AS hospital_name,
-               s.has_second_factor, s.locked_until, s.disabled_at,
+               h.name_en AS hospital_name_en, s.has_second_factor, s.locked_until, s.disabled_at,
                (SELECT count(*) FROM staff_sessions o
                 WHERE o.staff_id = s.id AND o.ended_at IS NULL
                   AND o.verified_at IS NOT NULL) AS open_logins,

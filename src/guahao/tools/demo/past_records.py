@@ -11,7 +11,7 @@ import msgspec
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.staff.demo_staff import DEMO_STAFF, add_demo_staff_in
-from guahao.rules.integration.pushing import KINDS
+from guahao.rules.integration.pushing import KINDS, Undelivered
 from guahao.rules.kernel.limits import ONE_DAY, add_months
 from guahao.rules.staff.staff import Who
 from guahao.rules.supply.releasing import city_time
@@ -27,8 +27,8 @@ _ANSWERED_BY = ("agent",) * 9 + ("supervisor",)
 _EXCUSES = ("突发疾病，附医院证明", "交通事故，附处理单", "地铁故障停运", "照看急诊家属，附病历")
 _CANCEL_REASONS = ("时间冲突", "病情好转", "改约其他医院", "家中有事")
 _WEBHOOKS = (
-    ("https://his-a.example.invalid/guahao/events", "503 Service Unavailable"),
-    ("https://his-b.example.invalid/guahao/events", "timed out after 10 s"),
+    ("https://his-a.example.invalid/guahao/events", "HTTP 503"),
+    ("https://his-b.example.invalid/guahao/events", Undelivered.NO_ANSWER),
 )
 _ANNOUNCEMENTS = (
     (300, 5, "节假日门诊安排", "Clinics during the holidays"),
@@ -174,6 +174,8 @@ async def _add_calls(tx: Tx, written: Written, accounts: Mapping[int, int]) -> l
             else booking.status == "cancelled"
         )
     ]
+    # Numbers follow the time of a call, as they do where calls really come in.
+    spoken.sort(key=lambda call: call[2])
     ids = await store.take_ids(tx, "calls", len(spoken))
     calls, questions, acts = [], [], []
     for call_id, (appointment, booking, at, action) in zip(ids, spoken, strict=True):
@@ -256,7 +258,9 @@ async def _add_imports(tx: Tx, past: Past, staff: Staff) -> list[Act]:
             "add": add,
             "change": random.randint(5, 40),
             "same": random.randint(600, 900),
+            "stopped": 0,
             "add_weekly": random.randint(0, 6),
+            "change_weekly": 0,
             "same_weekly": random.randint(120, 160),
         }
         filename = f"{month:%Y}年{month.month}月排班.xlsx"

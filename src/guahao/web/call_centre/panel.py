@@ -140,7 +140,7 @@ def outlook_sentences(page: StaffPage, outlook: Outlook) -> list[str]:
             )
         )
     if outlook.is_unchecked:
-        said.append(page.say("身份还没核实，不能再约。请带证件原件到医院窗口核对。"))
+        said.append(page.say("身份还没有核实，不能再约。请带证件原件到医院窗口核实。"))
     return said + [_closed_text(page, dates) for dates in outlook.closed]
 
 

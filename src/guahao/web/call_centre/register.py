@@ -89,7 +89,7 @@ def _not_registered(page: StaffPage, refusal: PatientRefusal | RegisterRefusal) 
         PatientRefusal.ID_INVALID: page.say("证件号码不对，请逐位核对后再填。"),
         PatientRefusal.COUNTER_ONLY: page.say(
             "这类证件须凭原件登记：请来电人带原件到医院窗口办理。新生儿的出生医学证明，"
-            "已核对过身份的父母也可登录后自己添加。"
+            "身份已核实的父母也可登录后自己添加。"
         ),
         PatientRefusal.OTHER_NAME: page.say(
             "这个证件已在这个手机号登记，姓名不同。请核对；要更正姓名的，请来电人带证件原件到医院窗口。"

@@ -178,7 +178,7 @@ def application_refusal_text(
             "出生医学证明到那时已过期。请凭户口簿或居民身份证登记孩子，再办理候补。"
         ),
         ApplicationRefusal.PERSON_UNCHECKED: page.say(
-            "就诊人还没有核实身份，不能参加抽签。请带证件原件到医院窗口核对。"
+            "就诊人还没有核实身份，不能参加抽签。请带证件原件到医院窗口核实。"
         ),
         ApplicationRefusal.PATIENT_SUSPENDED: page.say(
             "就诊人因爽约暂停预约，{when}恢复；登记的日期都在此之前。", when=from_when

@@ -94,7 +94,7 @@ _OWN_BOOKINGS = Words("您的预约：")
 _OWN_NONE = Words("您现在没有预约。\n\n回复医院或科室的名称即可查找，例如“眼科”。")
 _OWN_MORE = Words("查看全部和识别码")
 _BIND_FIRST = Words(
-    "要在这里查询预约，请先验证手机号，把微信与您的账户绑定（只需一次）：{register}\n"
+    "要在这里查询预约，请先验证手机号，把微信与您的账户关联（只需一次）：{register}\n"
     "也可拨打{hotline}查询。"
 )
 _PROVE = Words("验证手机号")

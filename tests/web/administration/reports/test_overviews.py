@@ -113,13 +113,13 @@ async def test_silent_hospitals_are_named(site: Site, city: City) -> None:
     administrator = await at_the_desk(site, Role.ADMINISTRATOR)
     await administrator.go("/staff/overview")
     shown = figures(administrator)
-    assert shown["一天没有来信的医院系统"] == "1"
+    assert shown["一天没有调用接口的医院系统"] == "1"
     rows = re.findall(
         r'<th scope="row"><a href="[^"]*">(.*?)</a></th><td>(.*?)<', administrator.text
     )
-    assert (B, "系统没有来信") in rows
+    assert (B, "系统没有调用接口") in rows
     assert (A, "没有取号记录") in rows
-    assert (A, "系统没有来信") not in rows
+    assert (A, "系统没有调用接口") not in rows
 
 
 async def test_a_hospitals_day_is_its_own_and_says_who_is_missing(

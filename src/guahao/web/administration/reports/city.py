@@ -173,7 +173,7 @@ def reason_words(page: StaffPage) -> dict[str, str]:
         Refusal.NOT_YOUR_PATIENT: page.say("不是本人的就诊人"),
         Refusal.SESSION_STOPPED: page.say("医院停诊"),
         Refusal.SAME_DAY: page.say("当天或已过的日期"),
-        Refusal.NEXT_DAY_CLOSED: page.say("次日号已停挂"),
+        Refusal.NEXT_DAY_CLOSED: page.say("次日号已停约"),
         Refusal.BEYOND_HORIZON: page.say("超出预约周期"),
         Refusal.NOT_RELEASED: page.say("还没放号"),
         Refusal.ACCOUNT_RESTRICTED: page.say("账户限制中"),
@@ -223,7 +223,7 @@ async def suspension_parts(page: StaffPage, asked: Asked) -> list[Part]:
             Table(page.say("暂停预约"), head, table),
             picture,
             page.say(
-                "从没有申诉成立的爽约重新推算，全市合计，不再细分：细分到医院或科室可能认出个人。"
+                "按申诉没有成立的爽约重新推算，只有全市合计：细分到医院或科室可能认出个人。"
                 "本月的月末指今天。"
             ),
         )
