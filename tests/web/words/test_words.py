@@ -81,7 +81,7 @@ RETIRED = (
     *("A patient can book 1 place a day", "Neither cancelling nor coming", "is a no-show: "),
     *("the original of the registered document", "They hold for", "Nothing arrived"),
     *("It is no no-show", "counts against no limit", "The hospital says", "Booked before"),
-    *("What holds now", "来信", "Not won", "it returns on", "chosen no more", "Priced apart"),
+    *("What holds now", "来信", "it returns on", "chosen no more", "Priced apart"),
 )
 RETIRED_WHOLE = ("改约", "To call", "Reconciling")
 
