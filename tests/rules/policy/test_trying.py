@@ -13,7 +13,12 @@ from tests.rules.strategies import World as Drawn
 from tests.rules.strategies import worlds
 
 from guahao.rules.booking.booking import decide_batch
-from guahao.rules.kernel.facts import BookingFacts, BookingRequest, CountedAppointment
+from guahao.rules.kernel.facts import (
+    BookingFacts,
+    BookingRequest,
+    CountedAppointment,
+    SessionFacts,
+)
 from guahao.rules.kernel.limits import HospitalRules, Policy
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.policies import DatedPolicies
@@ -378,16 +383,24 @@ def test_answers_that_do_not_belong_to_the_requests_are_no_comparison(short: int
 FULL = session(number=1, department=1, capacity=1)
 
 
-def with_a_cancelled_place(*asked_at: datetime, won_at: datetime | None = None) -> World:
-    """A full session whose only booking is cancelled at nine; others ask afterwards."""
+def with_a_cancelled_place(
+    *asked_at: datetime,
+    won_at: datetime | None = None,
+    offered: SessionFacts = FULL,
+    bookings: int = 1,
+) -> World:
+    """A session whose bookings, usually one that fills it, are cancelled at nine; others ask."""
     nine = NOW.replace(hour=9, minute=0)
     place = CountedAppointment(FULL.visit_date, FULL.hospital_id, FULL.department_id)
-    lives = [Life(1, 901, FULL.id, place, nine - timedelta(days=1), freed_at=nine)]
+    lives = [
+        Life(10 + n, 910 + n, FULL.id, place, nine - timedelta(days=1), freed_at=nine)
+        for n in range(bookings)
+    ]
     if won_at is not None:
         lives.append(Life(2, 902, FULL.id, place, won_at))
     return World(
         [Recorded(request(1, key=str(n), at=at), "by_draw", None) for n, at in enumerate(asked_at)],
-        {1: TriedSession(FULL, None)},
+        {1: TriedSession(offered, None)},
         {1: OWNER.id},
         lives,
         {1: [(date.min, HospitalRules())]},
@@ -404,6 +417,24 @@ def test_a_place_that_comes_back_waits_for_its_draw() -> None:
 def test_who_won_it_in_truth_has_it_after_the_draw() -> None:
     ten = NOW.replace(hour=10, minute=0)
     world = with_a_cancelled_place(ten + timedelta(hours=1), won_at=ten + timedelta(seconds=1))
+    assert tried(world, DRAWN) == ["sold_out"]
+
+
+def test_a_place_of_a_session_that_was_not_full_is_free_at_once() -> None:
+    asked = NOW.replace(hour=9, minute=30)
+    world = with_a_cancelled_place(asked, offered=replace(FULL, capacity=2))
+    assert tried(world, DRAWN) == [BOOKED]
+
+
+def test_each_place_of_a_full_session_waits_for_its_draw() -> None:
+    asked = NOW.replace(hour=9, minute=30)
+    world = with_a_cancelled_place(asked, offered=replace(FULL, capacity=2), bookings=2)
+    assert tried(world, DRAWN) == ["by_draw"]
+
+
+def test_a_place_that_was_won_waits_no_more() -> None:
+    ten = NOW.replace(hour=10, minute=0)
+    world = with_a_cancelled_place(ten + timedelta(minutes=1), won_at=ten + timedelta(seconds=1))
     assert tried(world, DRAWN) == ["sold_out"]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 from tests.rules import oracle
 from tests.rules.helpers import decide, patient, session, word
@@ -17,9 +17,17 @@ from guahao.rules.kernel.limits import (
     fullest_in_days,
     fullest_in_months,
 )
-from guahao.rules.supply.releasing import city_time, date_refusal, furthest, opens_at, session_state
+from guahao.rules.supply.releasing import (
+    city_time,
+    date_refusal,
+    furthest,
+    open_dates,
+    opens_at,
+    session_state,
+)
 
 ONE_DAY = timedelta(days=1)
+MONDAY, USUAL = date(2026, 11, 30), HospitalRules()
 horizons = number(3, 0, 7).map(lambda months: Policy(horizon_months=months))
 STATES = {
     "session_stopped": "stopped",
@@ -118,6 +126,20 @@ def test_a_reader_sees_what_booking_would_answer(
     answer = word(decide(offered, patient(), at=at, policy=policy))
     event(answer)
     assert session_state(visit_date, places, stopped, at, rules, policy) == STATES[answer]
+
+
+@given(moments, hospital_rules, horizons)
+@example(city_time(MONDAY, USUAL.release_time), USUAL, Policy())
+@example(city_time(MONDAY, time(0, 1)), USUAL, Policy())
+@example(city_time(MONDAY, USUAL.next_day_stop_time), USUAL, Policy())
+def test_the_open_dates_are_those_that_no_rule_of_dates_refuses(
+    at: datetime, rules: HospitalRules, policy: Policy
+) -> None:
+    days = (furthest(at.date(), rules, policy) - at.date()).days + 2
+    coming = (at.date() + n * ONE_DAY for n in range(days))
+    free = [day for day in coming if date_refusal(day, at, rules, policy) is None]
+    assert open_dates(at, rules, policy) == ((free[0], free[-1]) if free else None)
+    assert not free or len(free) == (free[-1] - free[0]).days + 1
 
 
 near = st.integers(-120, 120)
