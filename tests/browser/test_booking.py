@@ -6,13 +6,14 @@ import asyncio
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
-from playwright.async_api import Locator
+from playwright.async_api import Locator, Page, Route
 from tests.browser.caller import book_by_api
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import DESKTOP, PATIENCE_SECONDS, Visitor
@@ -475,6 +476,21 @@ def release_a_session(city: psycopg.Connection, now: datetime) -> int:
     return int(row[0])
 
 
+async def at_a_release(
+    new_visitor: NewVisitor, city: psycopg.Connection, how: dict[str, Any]
+) -> Newcomer:
+    """A newcomer before "Confirm booking" at the moment of a release."""
+    scripts = how.get("java_script_enabled", True)
+    came = Newcomer(await new_visitor(**how), english="locale" in how, scripts=scripts)
+    await came.log_in()
+    await came.visitor.go("/patients/new?next=/")
+    await came.fill_in_patient()
+    await came.tap(came.say("保存", "Save"))
+    session_id = release_a_session(city, await platforms_time(came.visitor.base))
+    await came.visitor.go(f"/book/{session_id}")
+    return came
+
+
 async def too_early(
     new_visitor: NewVisitor, city: psycopg.Connection, how: dict[str, Any]
 ) -> Newcomer:
@@ -485,14 +501,7 @@ async def too_early(
     """
     text = ""
     for _ in range(TRIES):
-        scripts = how.get("java_script_enabled", True)
-        came = Newcomer(await new_visitor(**how), english="locale" in how, scripts=scripts)
-        await came.log_in()
-        await came.visitor.go("/patients/new?next=/")
-        await came.fill_in_patient()
-        await came.tap(came.say("保存", "Save"))
-        session_id = release_a_session(city, await platforms_time(came.visitor.base))
-        await came.visitor.go(f"/book/{session_id}")
+        came = await at_a_release(new_visitor, city, how)
         await came.tap(came.say("确认预约", "Confirm booking"))
         if await came.page.locator("form[data-opens-in]").count():
             return came
@@ -544,6 +553,29 @@ async def test_who_taps_too_early_books_at_their_moment(
         await came.page.wait_for_load_state()
     assert came.say("预约成功", "Booked") in await came.visitor.text()
     assert came.visitor.complaints == []
+
+
+async def come_late(page: Page, waits: list[int], route: Route) -> None:
+    """Hand out a script of the page when the person's moment is over."""
+    wait = await page.locator("form[data-opens-in]").get_attribute("data-opens-in")
+    waits.append(int(wait or 0))
+    await asyncio.sleep(waits[0] / 1000 + 0.2)
+    await route.continue_()
+
+
+async def test_on_a_slow_line_a_moment_that_passed_meanwhile_is_not_missed(
+    new_visitor: NewVisitor, city: psycopg.Connection
+) -> None:
+    waits: list[int] = []
+    for _ in range(TRIES):
+        came = await at_a_release(new_visitor, city, {})
+        await came.page.route(re.compile(r"/moment\b"), partial(come_late, came.page, waits))
+        await came.page.get_by_role("button", name="确认预约").click(no_wait_after=True)
+        await came.page.wait_for_url(re.compile("/bookings/"))
+        if waits:
+            break
+    assert waits  # else the moment had passed with the tap, each time
+    assert "预约成功" in await came.visitor.text()
 
 
 # From a full department to a standing application -------------------------------------------------

@@ -16,9 +16,10 @@ if (form) {
   const dated = Date.now() - (performance.now() - began);
   const remaining = () => wait - Math.max(performance.now() - began, Date.now() - dated);
 
-  // Somebody who comes back to the page much later may not want it any more.
+  // On a slow line the moment may pass before this script is here; it books at once. Somebody who
+  // comes back to the page much later may not want it any more.
   const LATE = 15000;
-  let sent = remaining() <= 0;
+  let sent = wait <= 0;
 
   const show = () => {
     const rest = remaining();
