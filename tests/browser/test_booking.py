@@ -461,6 +461,12 @@ def release_a_session(city: psycopg.Connection, now: datetime) -> int:
         SELECT id, visit_date - %(today)s FROM clinic_sessions
         WHERE visit_date > %(today)s + 8 AND stopped_at IS NULL
           AND booked + held + reserved < capacity AND title <> %(checked_only)s
+          AND NOT EXISTS (
+              SELECT FROM release_modes m
+              WHERE m.hospital_id = clinic_sessions.hospital_id AND m.mode = 'draw'
+                AND coalesce(m.department_id, clinic_sessions.department_id)
+                    = clinic_sessions.department_id
+                AND coalesce(m.title, clinic_sessions.title) = clinic_sessions.title)
         ORDER BY random() LIMIT 1
         """,
         {"today": now.date(), "checked_only": RENOWNED_SPECIALIST},

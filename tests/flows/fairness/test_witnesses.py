@@ -6,9 +6,10 @@ import asyncio
 import io
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -186,20 +187,28 @@ async def test_a_removed_witness_keeps_no_draw_waiting(platform: Platform, clock
 @asynccontextmanager
 async def stranger(answer: bytes, drops: int) -> AsyncIterator[str]:
     """A server that answers everything with these bytes, and then drop by drop with so many."""
+    answering: set[asyncio.Task[Any]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
+        task = asyncio.current_task()
+        assert task is not None
+        answering.add(task)
+        with suppress(ConnectionError, asyncio.IncompleteReadError), closing(writer):
             await reader.readuntil(b"\r\n\r\n")
             writer.write(answer)
             for _ in range(drops):
                 writer.write(b" ")
                 await writer.drain()
                 await asyncio.sleep(0.1)
-        writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    # A server that is closed leaves its open connections to the garbage collector.
+    for task in answering:
+        task.cancel()
+    await asyncio.gather(*answering, return_exceptions=True)
+    await asyncio.sleep(0)  # in which the transports close
 
 
 OK = b"HTTP/1.1 200 OK\r\n\r\n"
