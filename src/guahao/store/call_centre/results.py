@@ -72,8 +72,10 @@ async def lock_own(tx: Tx, vault: Vault, staff_id: int, call_id: int) -> AgentCa
         f"{_AGENT_CALL} AND id = %(id)s FOR NO KEY UPDATE",
         {"staff_id": staff_id, "id": call_id},
     )
+    if call is None:
+        return None
     row = await tx.row("SELECT note_enc FROM calls WHERE id = %(id)s", {"id": call_id})
-    if call is None or row is None or row[0] is None:
+    if row is None or row[0] is None:
         return call
     return replace(call, note=vault.open("calls", "note", call_id, row[0]))
 
