@@ -92,7 +92,8 @@ def production_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _hash_with(patch: pytest.MonkeyPatch, hasher: PasswordHasher) -> None:
     patch.setattr(hashing, "_hasher", hasher)
-    patch.setattr(hashing, "NOBODYS_HASH", hasher.hash("nobody's"))
+    nobodys = hasher.hash("nobody's")
+    patch.setattr(hashing, "nobodys_hash", lambda: nobodys)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import grimp
 # From top to bottom; a part that stands nowhere here is drawn at the top.
 FLOORS = (
     ("cli",),
+    ("web_process", "worker_process"),
     ("wiring",),
     ("web", "worker", "tools", "deploy", "backup"),
     ("jobs",),

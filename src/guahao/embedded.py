@@ -28,6 +28,8 @@ import psutil
 import psycopg
 from psycopg import errors, sql
 
+from guahao.errors import OperatorError
+
 START_TIMEOUT_S = 120  # crash recovery replays up to max_wal_size of log
 STOP_TIMEOUT_S = 120
 ORPHAN_TIMEOUT_S = 10
@@ -71,7 +73,7 @@ class SystemUser(NamedTuple):
     gid: int
 
 
-class EmbeddedServerError(Exception):
+class EmbeddedServerError(OperatorError):
     """The embedded server cannot be set up, started or stopped; the message says what to do."""
 
 

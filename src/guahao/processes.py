@@ -17,6 +17,8 @@ from types import FrameType
 
 import structlog
 
+from guahao.errors import OperatorError
+
 STEADY_SECONDS = 60.0  # after so long without a restart, the back-off begins anew
 ORPHAN_SECONDS = 8.0  # for the work that an orphan has begun
 _LOOK_SECONDS = 0.2
@@ -84,7 +86,7 @@ def end_with(parent: int) -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-class PartError(Exception):
+class PartError(OperatorError):
     """A part cannot start, and has printed the reason."""
 
 

@@ -20,13 +20,14 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from guahao.brand import BrandError, Mark, checked_colour, checked_name, read_mark
+from guahao.errors import OperatorError
 from guahao.rules.fairness.beacon import QUICKNET, SCHEME, Beacon, Drand
 from guahao.rules.fairness.witnessing import Witness
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.retention import RETENTIONS
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """A setting that cannot be right; the message says which, and what to do."""
 
 

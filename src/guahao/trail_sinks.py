@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import msgspec
 import structlog
 
+from guahao.errors import OperatorError
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.staff.trail import trail_head
 from guahao.settings import Settings
@@ -56,7 +57,7 @@ class Noted:
     forged: int = 0
 
 
-class SinkError(Exception):
+class SinkError(OperatorError):
     """The head could not be sent; the message names the sink."""
 
 

@@ -1,8 +1,7 @@
-"""Build the running platform from settings; the only module that knows every part."""
+"""Build the platform from settings: its database, vault, policies and verifier."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import secrets
 import time
@@ -14,25 +13,17 @@ from pathlib import Path
 
 import structlog
 import uvloop
-from litestar import Litestar
 
 from guahao.clock import ClockWatch, city_clock
 from guahao.embedded import EmbeddedServer
-from guahao.flows.booking.desk import Desk
-from guahao.flows.kernel.clocks import comparing_clocks
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.messages.wechat import HELP_KEY
 from guahao.flows.operations import doctor
-from guahao.flows.operations.observing import observing
 from guahao.flows.staff.demo_staff import demo_staff_left
 from guahao.flows.staff.trail import check_head
 from guahao.identity_check.budget import BudgetedVerifier
 from guahao.identity_check.demo import DemoVerifier
 from guahao.identity_check.gateway import NoVerifier, RealNameVerifier
-from guahao.notices.gateway import Gateway
-from guahao.notices.outbox import OutboxGateway
-from guahao.notices.wechat import OfficialAccount, WeChatGateway
-from guahao.processes import Revivable, end_with
+from guahao.processes import Revivable
 from guahao.rules.fairness.beacon import can_check
 from guahao.rules.kernel.limits import NEW_CITY
 from guahao.rules.operations.checks import Check, State, runbook
@@ -41,29 +32,18 @@ from guahao.store.kernel.db import (
     LOGIN_ROLE,
     ClockError,
     Database,
-    DatabaseState,
     RolesError,
     as_application,
 )
 from guahao.store.kernel.migrate import Schema, migrate, schema_of
-from guahao.store.kernel.pulse import Pulse
 from guahao.store.kernel.vault import Vault
 from guahao.store.operations.backups import ensure_backup_login
 from guahao.store.policy.policy_book import PolicyBook
 from guahao.trail_sinks import Noted, last_noted
-from guahao.web.app import create_app as web_app
-from guahao.web.http.tokens import PAGES_SECONDS, Tokens
-from guahao.web.monitoring.logs import set_up_logs
-from guahao.web.wechat import Connection
-from guahao.wechat.api import Api
-from guahao.wechat.callback import Callback
-from guahao.worker import run_worker
 
 _log = structlog.get_logger("guahao.wiring")
 _DATABASE = "guahao"
 _LOGS_SECONDS = 60.0  # between checks of the embedded server's logs
-_READERS = 6  # connections of a web process besides those of the lanes
-_CONNECTION_SECONDS = 4.0  # at most for a connection, as a request is answered within five
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,72 +294,6 @@ async def open_platform(
         await platform.db.close()
 
 
-def create_app() -> Litestar:
-    """Return the web application of this process, from the environment (called by Granian)."""
-    settings = read_settings(os.environ)
-    set_up_logs(settings.log_level, settings.security_log)
-    if (parent := multiprocessing.parent_process()) is not None and parent.pid is not None:
-        end_with(parent.pid)
-    if settings.database_url is None:
-        raise SettingsError("a web process needs GUAHAO_DATABASE_URL; `guahao serve` sets it")
-    connections = settings.desk_lanes + _READERS
-    platform = build_platform(
-        settings,
-        settings.database_url,
-        connections=connections,
-        wait_seconds=_CONNECTION_SECONDS,
-    )
-    desk = Desk(
-        platform, lanes=settings.desk_lanes, batch=settings.desk_batch, queue=settings.desk_queue
-    )
-
-    connection = _wechat_connection(platform)
-
-    @asynccontextmanager
-    async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        await platform.db.open(may_begin_away=True)
-        await check_roles(platform)
-        await platform.db.compare_clocks()
-        # A replica may lag behind the entry that was recorded outside.
-        if platform.db.state is DatabaseState.ALIVE:
-            await report_trail(platform)
-        await desk.open()
-        try:
-            async with (
-                Pulse(platform.db).kept(),
-                comparing_clocks(platform.db),
-                observing(platform, desk),
-            ):
-                yield
-        finally:
-            await desk.close()
-            await platform.db.close()
-            if connection is not None:
-                await connection.api.close()
-
-    return web_app(platform, desk, [lifespan], connection)
-
-
-def token_issuer(platform: Platform) -> Callable[[int], str]:
-    """Return an issuer of access tokens for a bench's invented accounts."""
-    tokens = Tokens(platform)
-    return lambda account_id: tokens.issue(account_id, account_id, PAGES_SECONDS)
-
-
-async def work(settings: Settings, url: str) -> None:
-    """Run background jobs until stopped."""
-    set_up_logs(settings.log_level, settings.security_log)
-    async with open_platform(settings, url) as platform:
-        await report_trail(platform)
-        api = _wechat_api(settings)
-        try:
-            async with comparing_clocks(platform.db), observing(platform):
-                await run_worker(platform, _gateway(settings, platform), _wechat(platform, api))
-        finally:
-            if api is not None:
-                await api.close()
-
-
 async def report_trail(platform: Platform) -> None:
     """Compare the end of the audit trail with the end recorded outside, and log differences.
 
@@ -400,53 +314,6 @@ async def report_trail(platform: Platform) -> None:
         )
 
 
-async def create_wechat_menu(settings: Settings, url: str) -> None:
-    """Replace the Official Account's menu if there is an account."""
-    async with open_platform(settings, url) as platform:
-        api = _wechat_api(settings)
-        if api is None:
-            return
-        try:
-            await _account(platform, api).create_menu(settings.public_base, HELP_KEY)
-        finally:
-            await api.close()
-
-
-def _wechat_connection(platform: Platform) -> Connection | None:
-    """The web's line to WeChat, where there is an Official Account."""
-    settings, api = platform.settings, _wechat_api(platform.settings)
-    if api is None or settings.wechat_token is None or settings.wechat_appid is None:
-        return None
-    callback = Callback(settings.wechat_token, settings.wechat_appid, settings.wechat_aes_key)
-    return Connection(callback, api, _account(platform, api).send_text)
-
-
-def _wechat_api(settings: Settings) -> Api | None:
-    if settings.wechat_appid is None or settings.wechat_secret is None:
-        return None
-    return Api(settings.wechat_appid, settings.wechat_secret, settings.wechat_api_base)
-
-
-def _account(platform: Platform, api: Api) -> OfficialAccount:
-    return OfficialAccount(platform.db, platform.vault, api)
-
-
-def _wechat(platform: Platform, api: Api | None) -> Gateway | None:
-    if api is None:
-        return None
-    settings, account = platform.settings, _account(platform, api)
-    templates, base = settings.wechat_templates, settings.public_base
-    return WeChatGateway(account, platform.db, platform.vault, templates, base)
-
-
-def _gateway(settings: Settings, platform: Platform) -> Gateway:
-    if settings.sms_gateway == "outbox":
-        return OutboxGateway(platform.db, platform.vault)
-    if settings.sms_gateway == "aliyun":
-        return _aliyun(settings)
-    raise SettingsError("GUAHAO_SMS_GATEWAY must be outbox or aliyun")
-
-
 def _verifier(settings: Settings, database: Database) -> RealNameVerifier:
     if settings.verifier == "none":
         return NoVerifier()
@@ -461,16 +328,3 @@ def _verifier(settings: Settings, database: Database) -> RealNameVerifier:
         settings.identity_aliyun_access_key_secret or "",
     )
     return BudgetedVerifier(AliyunVerifier(access), database, settings.identity_checks_per_day)
-
-
-def _aliyun(settings: Settings) -> Gateway:
-    check_extras(settings)
-    from guahao.notices.aliyun import Access, AliyunGateway  # noqa: PLC0415 - of an extra
-
-    access = Access(
-        settings.aliyun_endpoint,
-        settings.aliyun_access_key_id or "",
-        settings.aliyun_access_key_secret or "",
-        settings.aliyun_sign_name or "",
-    )
-    return AliyunGateway(access, settings.aliyun_templates)

@@ -30,7 +30,7 @@ from guahao.store.kernel.migrate import migrate
 from guahao.store.kernel.vault import Vault
 from guahao.store.policy.policy_book import PolicyBook
 from guahao.tools.bench.queries import LOGINS
-from guahao.wiring import token_issuer
+from guahao.web_process import token_issuer
 
 
 @pytest.fixture

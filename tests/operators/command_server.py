@@ -14,6 +14,7 @@ import socket
 import sys
 import traceback
 from contextlib import suppress
+from importlib import import_module
 
 CLIENT = """#!{python} -IS
 import json, os, signal, socket, sys
@@ -34,8 +35,19 @@ sys.exit(int.from_bytes(server.recv(1), "big"))
 
 def main(path: str) -> None:
     """Serve until SIGTERM."""
-    from guahao import cli  # noqa: PLC0415 - what takes the time
+    # What takes the time, and what a command would import for itself.
+    from guahao.cli import commands  # noqa: PLC0415
 
+    modules = {
+        *commands.COMMANDS.values(),
+        *(one.split(":")[0] for one in commands.GROUPS.values()),
+    }
+    for module in (
+        *(f"guahao.cli.{one}" for one in modules),
+        "guahao.web_process",
+        "guahao.worker_process",
+    ):
+        import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
@@ -44,7 +56,7 @@ def main(path: str) -> None:
         connection, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
-            _serve(connection, cli.main)
+            _serve(connection, commands.main)
         connection.close()
 
 

@@ -167,7 +167,7 @@ def _unknown_options(arguments: list[str]) -> Iterator[str]:
                 yield f"{path} has no option {name}"
         elif isinstance(command, TyperGroup):
             path = f"{path} {argument}"
-            inner = command.commands.get(argument)
+            inner = command.get_command(typer.Context(command), argument)
             if inner is None:
                 yield f"there is no command {path}"
                 return

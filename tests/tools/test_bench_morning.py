@@ -24,7 +24,7 @@ from guahao.tools.bench.morning.bench import Form, measure, show
 from guahao.tools.bench.morning.chart import drawn
 from guahao.tools.bench.morning.figures import KINDS, Arm, Kind, laws
 from guahao.tools.scratch import scratch_database
-from guahao.wiring import token_issuer
+from guahao.web_process import token_issuer
 
 SMALL = Form(rounds=1, seconds=4, readers=10, persons=20, bots=1, rate=10, connections=20)
 

@@ -16,7 +16,7 @@ from tests.conftest import SOURCES
 
 from guahao.tools.bench.rush.bench import CONTROL_ABOVE, Arm, Form, measure, show
 from guahao.tools.scratch import scratch_database
-from guahao.wiring import token_issuer
+from guahao.web_process import token_issuer
 
 SMALL = Form(bots=10, punctual=10, rate=50, persons=100, releases=1)
 

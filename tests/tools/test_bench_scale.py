@@ -17,7 +17,7 @@ from guahao.cli import app
 from guahao.tools.bench.scale.bench import BYTES_MOST, Form, Measured, keeps_pace, measure, show
 from guahao.tools.bench.scale.queries import Past
 from guahao.tools.scratch import scratch_database
-from guahao.wiring import token_issuer
+from guahao.web_process import token_issuer
 
 SMALL = Form(
     bookings=4000, sessions=400, desk_requests=100, http_persons=0, rounds=1, times=1, shares=(50,)

@@ -24,6 +24,7 @@ from guahao.embedded import (
     let_read,
     made_user,
 )
+from guahao.errors import OperatorError
 from guahao.processes import interrupted_later
 
 OLDEST_MAJOR = 15
@@ -31,7 +32,7 @@ _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 _FULL = "No space left on device"
 
 
-class BackupError(Exception):
+class BackupError(OperatorError):
     """A backup cannot be taken, streamed or restored; the message tells an operator what to do."""
 
 

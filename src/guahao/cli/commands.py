@@ -3,85 +3,85 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Any
 
 import psycopg
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
-from guahao import trail_sinks
-from guahao.backup.programs import BackupError
-from guahao.cli import (
-    backup,
-    demo,
-    deploy,
-    fairness,
-    imports,
-    integration,
-    keys,
-    privacy,
-    serving,
-    staff,
-    tools,
-)
-from guahao.cli.common import CommandError
-from guahao.deploy.answers import AnswersError
-from guahao.embedded import EmbeddedServerError
-from guahao.processes import PartError
-from guahao.settings import SettingsError
+from guahao.errors import OperatorError
 from guahao.store.kernel.connections import why
-from guahao.store.kernel.db import ClockError, RolesError
-from guahao.store.kernel.migrate import MigrationError
-from guahao.tools.bench.serving import BenchError
-from guahao.tools.demo.seed import DemoError
-from guahao.tools.replay.replay import ReplayError
-from guahao.tools.scratch import ScratchDatabaseError
-from guahao.wechat.api import UnreachableError, WeChatError
+
+# Where each command stands, in the order of the help. A command imports only its own module:
+# the bench, the demo and the web cost seconds that `guahao doctor` need not wait for.
+COMMANDS = {
+    "up": "serving",
+    "serve": "serving",
+    "worker": "serving",
+    "migrate": "operating",
+    "replay": "operating",
+    "doctor": "operating",
+}
+GROUPS = {
+    "demo": "demo:app",
+    "wechat": "integration:wechat_app",
+    "audit": "operating:audit_app",
+    "staff": "staff:app",
+    "hospital-client": "integration:clients_app",
+    "hospitals": "imports:hospitals_app",
+    "sessions": "imports:sessions_app",
+    "hospital-webhook": "integration:webhooks_app",
+    "keys": "keys:app",
+    "privacy": "privacy:app",
+    "backup": "backup:app",
+    "deploy": "deploy:app",
+    "fairness": "fairness:app",
+    "bench": "bench:app",
+}
+
+
+class LazyGroup(TyperGroup):
+    """Commands whose modules are imported when they are asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
+        """Return the names of all commands, in the order of the help."""
+        return [*COMMANDS, *GROUPS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command or a group of them; None where there is none of this name."""
+        if cmd_name in COMMANDS:
+            app = import_module(f"guahao.cli.{COMMANDS[cmd_name]}").app
+            return get_group(app).get_command(ctx, cmd_name)
+        if cmd_name in GROUPS:
+            module, _, name = GROUPS[cmd_name].partition(":")
+            # A group also where it has one command, unlike what typer makes of a whole app.
+            group = get_group(getattr(import_module(f"guahao.cli.{module}"), name))
+            group.name = cmd_name
+            return group
+        return None
+
 
 app = typer.Typer(
+    cls=LazyGroup,
     help="guahao (挂号): a city's appointment-registration platform.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,  # personal data has no business on a terminal
 )
-app.add_typer(serving.app)
-app.add_typer(tools.app)
-app.add_typer(demo.app, name="demo")
-app.add_typer(integration.wechat_app, name="wechat")
-app.add_typer(tools.audit_app, name="audit")
-app.add_typer(staff.app, name="staff")
-app.add_typer(integration.clients_app, name="hospital-client")
-app.add_typer(imports.hospitals_app, name="hospitals")
-app.add_typer(imports.sessions_app, name="sessions")
-app.add_typer(integration.webhooks_app, name="hospital-webhook")
-app.add_typer(keys.app, name="keys")
-app.add_typer(privacy.app, name="privacy")
-app.add_typer(backup.app, name="backup")
-app.add_typer(deploy.app, name="deploy")
-app.add_typer(fairness.app, name="fairness")
-app.add_typer(tools.bench_app, name="bench")
+
+
+@app.callback()
+def guahao() -> None:
+    """guahao (挂号): a city's appointment-registration platform."""
 
 
 def main() -> None:
     """Run a command; what an operator can mend is one sentence and exit status 2."""
     try:
         app()
-    except (
-        CommandError,
-        PartError,
-        AnswersError,
-        SettingsError,
-        MigrationError,
-        RolesError,
-        ClockError,
-        EmbeddedServerError,
-        BackupError,
-        DemoError,
-        ScratchDatabaseError,
-        ReplayError,
-        BenchError,
-        trail_sinks.SinkError,
-        UnreachableError,
-        WeChatError,
-    ) as error:
+    except OperatorError as error:
         typer.echo(f"guahao: {error}", err=True)
         sys.exit(2)
     except psycopg.OperationalError as error:

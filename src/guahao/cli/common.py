@@ -11,6 +11,7 @@ import uvloop
 from rich.console import Console
 
 from guahao import wiring
+from guahao.errors import OperatorError
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.staff import staff as staff_flows
 from guahao.settings import read_settings
@@ -20,7 +21,7 @@ Reason = Annotated[str, typer.Option(help="Why; the audit trail keeps it.")]
 console = Console()
 
 
-class CommandError(Exception):
+class CommandError(OperatorError):
     """An error that the operator can correct; the message says how."""
 
 

@@ -22,6 +22,7 @@ from guahao.settings import Settings, read_settings
 from guahao.tools import hospital_caller
 from guahao.tools.stand_ins import hospital as hospital_stand_in
 from guahao.tools.stand_ins import wechat as wechat_stand_in
+from guahao.worker_process import create_wechat_menu
 
 app = typer.Typer(help="Invented data for trying the platform.", no_args_is_help=True)
 
@@ -53,7 +54,7 @@ def demo_wechat(port: Annotated[int, typer.Option(min=1, max=65535)] = 8010) -> 
         stand_in.clock = lambda: clock().timestamp()
         stand_in.callback_url = f"{settings.public_base}/wechat"
         with prepared_database(settings) as urls:
-            uvloop.run(wiring.create_wechat_menu(settings, urls.application))
+            uvloop.run(create_wechat_menu(settings, urls.application))
             typer.echo(
                 f"A phone with WeChat, to follow the account and write to it: {stand_in.url}"
             )

@@ -17,11 +17,9 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 
 from guahao import wiring
-from guahao.cli.common import CommandError
 from guahao.cli.starting import check_port, prepared_database, run_everything
 from guahao.processes import end_with
 from guahao.settings import read_settings
-from guahao.store.kernel.migrate import Schema, SchemaState
 
 _Parent = Annotated[
     int | None, typer.Option(hidden=True, help="The process whose end ends this one.")
@@ -31,7 +29,6 @@ _CONNECTIONS = 16_384  # of one web process
 _BACKLOG = 4096
 _OTHER_FILES = 512
 _DRAIN_SECONDS = 60
-_PENDING, _NEWER = 3, 4  # exit statuses of `guahao migrate --check`; 2 is every command's error
 
 app = typer.Typer()
 
@@ -49,6 +46,9 @@ def up() -> None:
 @app.command()
 def serve(parent: _Parent = None) -> None:
     """Serve the web (migrate first)."""
+    # Here, where its processes are forked from: no other command needs the pages.
+    import guahao.web_process  # noqa: F401, PLC0415
+
     settings = read_settings(os.environ)
     if parent is not None:
         end_with(parent)
@@ -68,7 +68,7 @@ def serve(parent: _Parent = None) -> None:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
             multiprocessing.set_start_method("spawn")
         Granian(
-            "guahao.wiring:create_app",
+            "guahao.web_process:create_app",
             factory=True,
             address=settings.host,
             port=settings.port,
@@ -101,49 +101,11 @@ def _raise_open_files() -> None:
 @app.command()
 def worker(parent: _Parent = None) -> None:
     """Send messages, void what was not picked up, roll timetables forward."""
+    from guahao.worker_process import work  # noqa: PLC0415 - no other command sends anything
+
     settings = read_settings(os.environ)
     if parent is not None:
         end_with(parent)
     wiring.check_extras(settings)
     with wiring.application_url(settings) as url:
-        uvloop.run(wiring.work(settings, url))
-
-
-@app.command("migrate")
-def migrate_command(
-    check: Annotated[
-        bool,
-        typer.Option(
-            help="Only say how the database lies to this version: exit status 0 up to date,"
-            f" {_PENDING} migrations are pending, {_NEWER} the database is newer."
-        ),
-    ] = False,
-) -> None:
-    """Bring the database to the schema of this version, while bookings go on."""
-    settings = read_settings(os.environ)
-    with wiring.database_urls(settings) as urls:
-        if check:
-            raise typer.Exit(_print_schema(wiring.schema_state(urls)))
-        if urls.owner is None:
-            raise CommandError(
-                "migrating needs the database's owner: set GUAHAO_DATABASE_OWNER_URL to the owner's"
-                " URL, and GUAHAO_DATABASE_URL to that of the application's login, which this"
-                " command creates (docs/OPERATING.md)"
-            )
-        wiring.migrate_database(settings, urls, lambda line: typer.echo(line, err=True))
-    typer.echo("The database is up to date.")
-
-
-def _print_schema(schema: Schema) -> int:
-    """Print how the database's schema relates to this program; return the exit status."""
-    match schema.state:
-        case SchemaState.UP_TO_DATE:
-            typer.echo(f"The database is up to date ({schema.revision}).")
-            return 0
-        case SchemaState.PENDING:
-            at = schema.revision or "nothing"
-            typer.echo(f"Pending after {at}: {', '.join(schema.pending)}. Run: guahao migrate")
-            return _PENDING
-        case SchemaState.NEWER:
-            typer.echo(f"The database is newer than this program ({schema.revision}).")
-            return _NEWER
+        uvloop.run(work(settings, url))

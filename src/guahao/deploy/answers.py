@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from guahao.errors import OperatorError
+
 Role = Literal["database", "web", "worker"]
 ROLES: tuple[Role, ...] = ("database", "web", "worker")
 _DATABASES = (3, 5)  # a majority of two is both, so that two machines survive no loss
@@ -26,7 +28,7 @@ _BOUNDS = {
 }
 
 
-class AnswersError(Exception):
+class AnswersError(OperatorError):
     """An answer is wrong; the message says which, and what to answer instead."""
 
 

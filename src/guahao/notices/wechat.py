@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 
 from guahao.notices.gateway import Failed, Gateway, Outcome, OutgoingMessage, Sent, Unknown
-from guahao.settings import WeChatTemplate
+from guahao.settings import Settings, WeChatTemplate
 from guahao.store.kernel.db import Database
 from guahao.store.kernel.vault import Vault
 from guahao.store.messages import wechat as store
@@ -38,6 +38,13 @@ _KEYS_KNOWN = timedelta(minutes=9)  # ten, and one to send in
 _LONGEST = {"thing": 20, "character_string": 32, "phrase": 5, "name": 10}
 
 log = structlog.get_logger(__name__)
+
+
+def api_of(settings: Settings) -> Api | None:
+    """Return the API of the city's Official Account, where there is one."""
+    if settings.wechat_appid is None or settings.wechat_secret is None:
+        return None
+    return Api(settings.wechat_appid, settings.wechat_secret, settings.wechat_api_base)
 
 
 class OfficialAccount:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import conninfo, errors, sql
 
+from guahao.errors import OperatorError
 from guahao.store.kernel.connections import connecting
 from guahao.store.kernel.migrate import migrate
 
@@ -19,7 +20,7 @@ _NOT_DURABLE = "ALTER DATABASE {} SET synchronous_commit = off"
 _DROP = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
 
 
-class ScratchDatabaseError(Exception):
+class ScratchDatabaseError(OperatorError):
     """The scratch database cannot be created; the message tells an operator what to do."""
 
 

@@ -25,7 +25,7 @@ from guahao.store.kernel.db import Database
 from guahao.store.kernel.vault import Vault
 from guahao.store.policy.policy_book import PolicyBook
 from guahao.tools.bench.queries import LOGINS
-from guahao.wiring import token_issuer
+from guahao.web_process import token_issuer
 
 PATIENCE_SECONDS = 120
 # All callers of a test come from one address.

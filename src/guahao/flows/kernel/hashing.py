@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from threading import Lock
 from typing import TypeVar
 
@@ -20,8 +21,6 @@ PASSWORD_LENGTH_MAX = 200
 T = TypeVar("T")
 
 _hasher = PasswordHasher()
-# A log-in without an account is verified against this, so that it takes the same time.
-NOBODYS_HASH = _hasher.hash(secrets.token_urlsafe(16))
 
 
 class HashingBusyError(Exception):
@@ -66,6 +65,12 @@ class Lane:
 
 STRANGERS = Lane("strangers", threads=2, waiting=16)
 KNOWN = Lane("known", threads=1, waiting=16)
+
+
+@cache
+def nobodys_hash() -> str:
+    """Return what a log-in without an account is verified against, to take the same time."""
+    return _hasher.hash(secrets.token_urlsafe(16))
 
 
 def needs_rehash(stored: str) -> bool:

@@ -104,7 +104,7 @@ async def log_in(
         credentials = await store.credentials_of(tx, platform.vault, staff_id)
     if retry_from is not None:
         return Refused(LoginRefusal.LOCKED, retry_from)
-    stored = hashing.NOBODYS_HASH if credentials is None else credentials.password_hash
+    stored = hashing.nobodys_hash() if credentials is None else credentials.password_hash
     lane = hashing.KNOWN if origin.knows(login) else hashing.STRANGERS
     # Outside of the transaction and of the event loop: it takes a while, on purpose.
     try:

@@ -21,6 +21,7 @@ from psycopg.rows import TupleRow, kwargs_row
 from psycopg_pool import PoolTimeout
 
 from guahao.clock import CityClock, ClockWatch
+from guahao.errors import OperatorError
 from guahao.store.kernel.connections import (
     Connection,
     Pipeline,
@@ -252,7 +253,7 @@ class _TimeLoader(Loader):
         return _time(bytes(data))
 
 
-class RolesError(Exception):
+class RolesError(OperatorError):
     """A database connection has the wrong role; the message says what to do."""
 
 
@@ -276,7 +277,7 @@ class DatabaseReadOnlyError(OperationalError):
     """The server that answers is read-only; nothing was done."""
 
 
-class ClockError(DatabaseAwayError):
+class ClockError(DatabaseAwayError, OperatorError):
     """This process's clock differs from the database's; nothing was done."""
 
 

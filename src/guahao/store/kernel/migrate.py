@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import errors, sql
 
+from guahao.errors import OperatorError
 from guahao.store.kernel.connections import connecting, why, with_options
 from guahao.store.kernel.db import APP_ROLE, HOSPITAL_ROLE, ROLES, TIME_ZONE
 from guahao.store.kernel.vault import Vault
@@ -33,7 +34,7 @@ PATIENCE_SECONDS = 600.0
 Report = Callable[[str], None]
 
 
-class MigrationError(Exception):
+class MigrationError(OperatorError):
     """The database cannot be migrated; the message tells an operator what to do."""
 
 

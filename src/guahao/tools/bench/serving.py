@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 
+from guahao.errors import OperatorError
 from guahao.tools.bench.city import SECRET_KEY
 
 _START_SECONDS = 90  # on a busy machine
 
 
-class BenchError(Exception):
+class BenchError(OperatorError):
     """The bench cannot run on this machine; the message says what to do."""
 
 

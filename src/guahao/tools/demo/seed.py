@@ -26,6 +26,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from guahao.errors import OperatorError
 from guahao.flows.hospitals.files.term_reading import shipped_terms
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.staff.demo_staff import hashed_password
@@ -72,7 +73,7 @@ _FULLNESS = {
 _CHANNELS = ("wechat", "wechat", "web", "phone")
 
 
-class DemoError(Exception):
+class DemoError(OperatorError):
     """The demo city cannot be made here; the message says why."""
 
 

@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from guahao.errors import OperatorError
 from guahao.flows.attendance.pickup import report_attendance
 from guahao.flows.booking.booking import DeskRequest
 from guahao.flows.booking.desk import serve
@@ -55,7 +56,7 @@ _CAPACITY_MAX = 1_000_000
 _ID_TYPE = "99"  # "other document": the records' number of a person
 
 
-class ReplayError(Exception):
+class ReplayError(OperatorError):
     """A replay failed; the message says what an operator can do."""
 
 

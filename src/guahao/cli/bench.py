@@ -1,4 +1,4 @@
-"""The tools: replay, doctor, audit, bench."""
+"""`guahao bench`: speed, measured side by side in one run; fairness, simulated."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvloop
 
 from guahao import wiring
 from guahao.cli.common import CommandError, console
-from guahao.flows.staff.trail import Head
-from guahao.rules.operations.checks import exit_status
-from guahao.settings import Settings, read_settings
-from guahao.tools import doctor as doctor_tool
-from guahao.tools.audit import audit as audit_tool
-from guahao.tools.audit import trail as trail_tool
+from guahao.settings import read_settings
 from guahao.tools.bench import callers as bench_callers
 from guahao.tools.bench import desk as bench_desk
 from guahao.tools.bench import draws as bench_draws
@@ -28,113 +22,14 @@ from guahao.tools.bench.morning import bench as bench_morning
 from guahao.tools.bench.reading import read as bench_read
 from guahao.tools.bench.rush import bench as bench_rush
 from guahao.tools.bench.scale import bench as bench_scale
-from guahao.tools.replay import replay as replay_tool
+from guahao.web_process import token_issuer
 
-app = typer.Typer()
-audit_app = typer.Typer(help="Recompute everything from the records, or verify the audit trail.")
-bench_app = typer.Typer(
+app = typer.Typer(
     help="Speed, measured side by side in one run; fairness, simulated.", no_args_is_help=True
 )
 
 
-@app.command()
-def replay(
-    file: Annotated[Path, typer.Argument(help="A .csv of records, or a .zip with one.")],
-    capacity: Annotated[
-        int | None, typer.Option(min=0, help="Places a session; without it, for everybody.")
-    ] = None,
-    policy: Annotated[
-        Path | None, typer.Option(help="TOML or JSON with other numbers of the law.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
-    """What would the rules have done with these records? In a scratch database."""
-    with wiring.owner_url(read_settings(os.environ)) as url:
-        replay_tool.run(file, url, capacity=capacity, policy_file=policy, as_json=json)
-
-
-@app.command()
-def doctor(
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
-    """Check this machine and its database, and say what to do.
-
-    Exit status 0: all is well, 1: warnings or checks that could not be made, 2: something failed,
-    3: the database cannot be reached. Changes nothing, and ends within seconds in every case.
-    """
-    checks = wiring.examine(os.environ)
-    if json:
-        typer.echo(doctor_tool.as_json(checks))
-    else:
-        doctor_tool.show(checks, console)
-    raise typer.Exit(exit_status(checks))
-
-
-@audit_app.callback(invoke_without_command=True)
-def audit_records(
-    context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
-    """Recompute everything from the records; exit status 1 if anything disagrees."""
-    if context.invoked_subcommand is not None:
-        return
-    settings = read_settings(os.environ)
-    with wiring.application_url(settings) as url:
-        clean = uvloop.run(_audit(settings, url, as_json=json))
-    raise typer.Exit(0 if clean else 1)
-
-
-async def _audit(settings: Settings, url: str, *, as_json: bool) -> bool:
-    async with wiring.open_platform(settings, url) as platform:
-        return await audit_tool.run(platform, as_json=as_json)
-
-
-@audit_app.command("trail")
-def audit_trail(
-    head: Annotated[
-        str | None, typer.Option(help="An earlier head, NUMBER:HASH, noted outside the database.")
-    ] = None,
-    sink: Annotated[
-        Path | None,
-        typer.Option(help="A file with heads that were sent out; without it GUAHAO_TRAIL_FILE."),
-    ] = None,
-    accept: Annotated[
-        str | None,
-        typer.Option(help="Take the trail as it is, for this reason: a backup was restored."),
-    ] = None,
-) -> None:
-    """Verify the audit trail's chain; exit status 1 where it was touched.
-
-    Compares with the last head that was sent out (--sink), or with one that was noted (--head).
-    After a backup was restored the trail is behind that head: verify it, then accept it with a
-    reason, which the trail keeps.
-    """
-    settings = read_settings(os.environ)
-    with wiring.application_url(settings, migrated=True) as url:
-        holds = uvloop.run(
-            _audit_trail(settings, url, _noted(head), sink or settings.trail_file, accept)
-        )
-    raise typer.Exit(0 if holds else 1)
-
-
-def _noted(text: str | None) -> Head | None:
-    if text is None:
-        return None
-    number, _, digest = text.partition(":")
-    try:
-        return Head(int(number), bytes.fromhex(digest))
-    except ValueError:
-        raise CommandError("--head must be NUMBER:HASH, as `guahao audit trail` prints") from None
-
-
-async def _audit_trail(
-    settings: Settings, url: str, noted: Head | None, sink: Path | None, accept: str | None
-) -> bool:
-    async with wiring.open_platform(settings, url) as platform:
-        return await trail_tool.run(platform, noted, sink, accept, console)
-
-
-@bench_app.command("desk")
+@app.command("desk")
 def bench_desk_command() -> None:
     """The booking desk in this process, beside pgbench."""
     settings = read_settings(os.environ)
@@ -142,17 +37,17 @@ def bench_desk_command() -> None:
         bench_desk.run(url, settings, console)
 
 
-@bench_app.command("http")
+@app.command("http")
 def bench_http_command(
     processes: Annotated[int, typer.Option(min=1, max=16, help="Web processes.")] = 1,
 ) -> None:
     """The whole HTTP stack under wrk, beside pgbench."""
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
-        bench_http.run(url, wiring.token_issuer, processes, console)
+        bench_http.run(url, token_issuer, processes, console)
 
 
-@bench_app.command("feed")
+@app.command("feed")
 def bench_feed_command() -> None:
     """A hospital publishes 10,000 sessions in one call, again, and changed."""
     settings = read_settings(os.environ)
@@ -160,7 +55,7 @@ def bench_feed_command() -> None:
         bench_feed.run(url, console)
 
 
-@bench_app.command("rush")
+@app.command("rush")
 def bench_rush_command(
     bots: Annotated[int, typer.Option(min=0, max=500, help="Bots that ask all the time.")] = 50,
     rate: Annotated[int, typer.Option(min=1, max=1000, help="Requests a second of a bot.")] = 100,
@@ -179,14 +74,14 @@ def bench_rush_command(
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
         if not bots:
-            bench_callers.run(url, wiring.token_issuer, console)
+            bench_callers.run(url, token_issuer, console)
             return
         form = bench_rush.Form(bots, punctual, rate, persons, releases)
-        if not bench_rush.run(url, wiring.token_issuer, form, console):
+        if not bench_rush.run(url, token_issuer, form, console):
             raise typer.Exit(1)
 
 
-@bench_app.command("morning")
+@app.command("morning")
 def bench_morning_command(
     processes: Annotated[int, typer.Option(min=1, max=16, help="Web processes.")] = 1,
     connections: Annotated[
@@ -219,11 +114,11 @@ def bench_morning_command(
         seconds=seconds,
     )
     with wiring.owner_url(read_settings(os.environ)) as url:
-        if not bench_morning.run(url, wiring.token_issuer, form, chart, console):
+        if not bench_morning.run(url, token_issuer, form, chart, console):
             raise typer.Exit(1)
 
 
-@bench_app.command("scale")
+@app.command("scale")
 def bench_scale_command(
     bookings: Annotated[
         int, typer.Option(min=1_000, max=20_000_000, help="Bookings at 100 %.")
@@ -244,7 +139,7 @@ def bench_scale_command(
         gigabytes = form.most_bytes / 10**9
         raise CommandError(f"this would take {gigabytes:.0f} GB of disk: ask for fewer bookings")
     with wiring.owner_url(read_settings(os.environ)) as url:
-        if not bench_scale.run(url, wiring.token_issuer, form, console):
+        if not bench_scale.run(url, token_issuer, form, console):
             raise typer.Exit(1)
 
 
@@ -258,17 +153,17 @@ def _shares(text: str) -> tuple[float, ...]:
     return shares
 
 
-@bench_app.command("read")
+@app.command("read")
 def bench_read_command(
     bookings: Annotated[int, typer.Option(min=1_000_000, help="How many there are.")] = 1_000_000,
 ) -> None:
     """Searches and pages in a city with a million bookings, each from request to answer."""
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
-        bench_read.run(url, wiring.token_issuer, bookings, console)
+        bench_read.run(url, token_issuer, bookings, console)
 
 
-@bench_app.command("draws")
+@app.command("draws")
 def bench_draws_command(
     draws: Annotated[int, typer.Option(min=0, max=2900, help="Draws at one moment.")] = 300,
     entries: Annotated[int, typer.Option(min=1, max=10_000, help="Entries of each.")] = 100,
@@ -282,7 +177,7 @@ def bench_draws_command(
             raise typer.Exit(1)
 
 
-@bench_app.command("fairness")
+@app.command("fairness")
 def bench_fairness_command(
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Seasons of each mechanism.")] = 3,
     days: Annotated[int, typer.Option(min=20, max=365, help="How long a season is.")] = 90,

@@ -1,0 +1,63 @@
+"""The command line: every command is found, and none imports what it does not need."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from guahao.cli import app
+from guahao.cli.commands import COMMANDS, GROUPS
+
+# Seconds of the processor, which an operator's command need not spend.
+HEAVY = ("guahao.web", "guahao.tools.bench", "guahao.tools.demo", "granian", "fhir", "litestar")
+LISTED = """
+import json, sys
+from guahao.cli import main
+sys.argv = ["guahao", *sys.argv[1:], "--help"]
+try:
+    main()
+except SystemExit:
+    print()
+    print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_the_help_shows_every_command() -> None:
+    shown = CliRunner().invoke(app, ["--help"]).output
+    assert [name for name in (*COMMANDS, *GROUPS) if f" {name} " not in shown] == []
+
+
+@pytest.mark.parametrize("module", sorted({*COMMANDS.values()}))
+def test_every_command_of_a_module_is_listed(module: str) -> None:
+    commands = typer.main.get_group(import_module(f"guahao.cli.{module}").app).commands
+    assert {*commands} == {name for name, of in COMMANDS.items() if of == module}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_group_has_commands(group: str) -> None:
+    shown = CliRunner().invoke(app, [group, "--help"])
+    assert shown.exit_code == 0
+    assert f" {group} [OPTIONS] COMMAND [ARGS]..." in shown.output
+
+
+def test_an_unknown_command_is_named() -> None:
+    refused = CliRunner().invoke(app, ["begin"])
+    assert refused.exit_code == 2
+    assert "No such command 'begin'" in refused.output
+
+
+@pytest.mark.parametrize("command", ["doctor", "migrate", "backup", "staff", "keys"])
+def test_a_command_imports_no_pages(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LISTED, command], capture_output=True, check=True, text=True
+    )
+    loaded = json.loads(done.stdout.splitlines()[-1])
+    assert "guahao.cli.commands" in loaded
+    heavy = tuple(f"{name}." for name in HEAVY)
+    assert [name for name in loaded if f"{name}.".startswith(heavy)] == []
