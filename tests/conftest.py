@@ -5,7 +5,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +16,8 @@ from argon2 import PasswordHasher
 from hypothesis import settings
 from litestar._kwargs import KwargsModel
 from litestar.handlers.base import BaseRouteHandler
+from litestar.router import Router
+from litestar.routes import BaseRoute
 from litestar.utils.signature import ParsedSignature
 from tests.databases import ReusedDatabase, execute, with_database
 
@@ -59,7 +63,8 @@ def quick_applications() -> Iterator[None]:
     """Examine alike handlers once, not for each test's application: 440 handlers, six functions.
 
     Litestar reads the signature of each handler that is registered. Ours are closures, made anew
-    for each application from the same few functions.
+    for each application from the same few functions. And it lists all routes anew for each route
+    that is added: here it lists only those that came since.
     """
     parsed: dict[object, ParsedSignature] = {}
     models: dict[object, KwargsModel] = {}
@@ -78,7 +83,22 @@ def quick_applications() -> Iterator[None]:
             models[key] = model(self, path_parameters)
         return models[key]
 
+    list_routes: Any = vars(Router)["route_handler_method_map"].fget
+    listed: tuple[Router | None, list[BaseRoute], Any] = None, [], {}
+
+    def route_handler_method_map(self: Router) -> Any:
+        nonlocal listed
+        of, known, methods = listed
+        if of is not self:
+            methods = list_routes(self)
+        else:
+            newer = [one for one, old in zip_longest(self.routes, known) if one is not old]
+            methods.update(list_routes(SimpleNamespace(routes=newer)))
+        listed = self, [*self.routes], methods
+        return methods
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Router, "route_handler_method_map", property(route_handler_method_map))
         patch.setattr(ParsedSignature, "from_fn", from_fn)
         patch.setattr(BaseRouteHandler, "create_kwargs_model", create_kwargs_model)
         yield
