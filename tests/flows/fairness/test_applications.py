@@ -35,7 +35,12 @@ from guahao.flows.fairness.applications import (
 from guahao.flows.kernel.platform import Platform
 from guahao.notices.deliver import MessageSender
 from guahao.notices.outbox import OutboxGateway
-from guahao.rules.fairness.applying import ApplicationRefusal, Wishes, WithdrawRefusal
+from guahao.rules.fairness.applying import (
+    APPLIED_A_DAY,
+    ApplicationRefusal,
+    Wishes,
+    WithdrawRefusal,
+)
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import KeyMismatch, Refused
@@ -364,8 +369,31 @@ async def test_a_person_applies_once_in_a_department(platform: Platform) -> None
     assert answers.count(Refused(ApplicationRefusal.ALREADY_APPLIED)) == AT_ONCE - 1
 
 
+async def test_two_patients_of_an_account_together_apply_twenty_times_a_day(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each locks a person of their own, so that only the account's lock makes one wait."""
+    account = await add_account(platform)
+    patients = [await add_patient(platform, account, n) for n in (1, 2)]
+    department = await add_department(platform)
+    for n in range(APPLIED_A_DAY - 1):
+        made = await applied(platform, request(account, [patients[0].id], department, f"a{n}"))
+        await withdraw(platform, account, made.id)
+    add = store.add
+
+    async def add_late(*args: object) -> int | None:
+        await asyncio.sleep(0.5)  # the other has read what counts, unless it waits
+        return await add(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "add", add_late)
+    last = [request(account, [patient.id], department, f"b{patient.id}") for patient in patients]
+    answers = await asyncio.gather(*(apply(platform, asked) for asked in last))
+    assert len([a for a in answers if isinstance(a, ApplicationView)]) == 1
+    assert Refused(ApplicationRefusal.TOO_MANY_TODAY) in answers
+
+
 def decide_before_anybody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take the lock on persons away, and let all requests read the facts before any is stored."""
+    """Take the locks away, and let all requests read the facts before any application is stored."""
     everybody = asyncio.Barrier(AT_ONCE)
     add = store.add
 
@@ -377,6 +405,7 @@ def decide_before_anybody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
         return await add(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr("guahao.flows.fairness.applications.lock_persons", unlocked)
+    monkeypatch.setattr(store, "lock_accounts", unlocked)
     monkeypatch.setattr(store, "add", add_together)
 
 

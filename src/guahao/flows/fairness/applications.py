@@ -87,6 +87,7 @@ async def apply(
     body_sha256 = request.body_sha256
     of_account = request.actor.id if request.actor.kind == "account" else None
     async with platform.db.transaction() as tx:
+        await store.lock_accounts(tx, request.patient_ids)
         await lock_persons(tx, request.patient_ids)
         earlier = await store.earlier(tx, request.actor, request.key)
         if earlier is not None:

@@ -1,8 +1,8 @@
 """Applications and their patients.
 
-Locks come in the order of the desk: persons by id, then the applications by id. An application
-changes only while its row is locked; a draw that allots a place locks the persons first, so that
-it sees what a withdrawal or a removal has committed.
+Locks come in the order of the desk: accounts by id where something is counted for them, persons by
+id, then the applications by id. An application changes only while its row is locked; a draw that
+allots a place locks the persons first, so that it sees what a withdrawal or a removal has committed.
 """
 
 from __future__ import annotations
@@ -202,6 +202,18 @@ def take_wishes(row: dict[str, Any]) -> Wishes:
 
 
 # Applying -----------------------------------------------------------------------------------
+
+
+async def lock_accounts(tx: Tx, patient_ids: Sequence[int]) -> None:
+    """Lock the accounts of these patients, before any person: a day's applications count there."""
+    await tx.do(
+        """
+        SELECT FROM accounts
+        WHERE id IN (SELECT account_id FROM patients WHERE id = ANY(%(ids)s::bigint[]))
+        ORDER BY id FOR NO KEY UPDATE
+        """,
+        {"ids": list(patient_ids)},
+    )
 
 
 async def earlier(tx: Tx, actor: Actor, key: str) -> EarlierApplication | None:
