@@ -1,8 +1,9 @@
 """Applications and their patients.
 
-Locks come in the order of the desk: accounts by id where something is counted for them, persons by
-id, then the applications by id. An application changes only while its row is locked; a draw that
-allots a place locks the persons first, so that it sees what a withdrawal or a removal has committed.
+Locks come in the order of the desk: accounts by id where something is counted for them, persons
+by id, then the applications by id. An application changes only while its row is locked; a draw that
+allots a place locks the persons first, so that it sees what a withdrawal or a removal has
+committed.
 """
 
 from __future__ import annotations
