@@ -10,6 +10,7 @@ from typing import get_type_hints
 import pytest
 
 from guahao.rules.fairness.beacon import QUICKNET, Beacon, Drand
+from guahao.rules.fairness.witnessing import CHAIN_MAX
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.settings import Settings, SettingsError, read_settings
 
@@ -93,6 +94,10 @@ def test_witnesses_of_draws_are_read() -> None:
     assert (witness.name, witness.first, witness.minutes) == ("公证处", b"\xab" * 32, 5)
     assert witness.url == "https://witness.example.cn/draws"
     assert witness.begins == datetime(2026, 12, 1, 8, tzinfo=CITY_TIME)
+    assert witness.values is None
+    text = json.dumps([WITNESS | {"values": 20_000}])
+    [witness] = read_settings({"GUAHAO_FAIRNESS_WITNESSES": text}).fairness_witnesses
+    assert witness.values == 20_000
 
 
 INFO = {
@@ -153,6 +158,8 @@ def test_a_chain_of_drand_that_cannot_be_checked_stops_the_start(wrong: dict[str
                 {"url": "witness.example.cn"},
                 {"begins": "2026-12-01T00:00:00"},
                 {"minutes": 0},
+                {"values": 0},
+                {"values": CHAIN_MAX + 1},
                 {"name": ""},
                 {"secret": "x"},
             )

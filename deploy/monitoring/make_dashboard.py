@@ -150,6 +150,10 @@ ROWS: dict[str, Panels] = {
             "d",
             {"min(guahao_calendar_known_days)": "days ahead"},
         ),
+        "Witnesses of draws have values": (
+            "d",
+            {"min by (witness) (guahao_witness_days_left)": "{{witness}}"},
+        ),
         "Periodic tasks": (
             "s",
             {

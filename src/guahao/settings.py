@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 from guahao.brand import BrandError, Mark, checked_colour, checked_name, read_mark
 from guahao.errors import OperatorError
 from guahao.rules.fairness.beacon import QUICKNET, SCHEME, Beacon, Drand
-from guahao.rules.fairness.witnessing import Witness
+from guahao.rules.fairness.witnessing import CHAIN_MAX, Witness
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.retention import RETENTIONS
 
@@ -369,6 +369,7 @@ class _WitnessText(msgspec.Struct, forbid_unknown_fields=True):
     url: Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.:\[\]/_-]+$", max_length=300)]
     begins: Annotated[datetime, Meta(tz=True)]
     minutes: Annotated[int, Meta(ge=1, le=1440)]
+    values: Annotated[int, Meta(ge=1, le=CHAIN_MAX)] | None = None
 
 
 def _witnesses(text: str) -> tuple[Witness, ...]:
@@ -379,7 +380,7 @@ def _witnesses(text: str) -> tuple[Witness, ...]:
         raise SettingsError(
             'GUAHAO_FAIRNESS_WITNESSES must be JSON such as [{"name": "公证处", "first": "…64 hex'
             ' digits", "url": "https://witness.example.cn", "begins": "2026-12-01T00:00:00+08:00",'
-            f' "minutes": 5}}]: {error}'
+            f' "minutes": 5, "values": 1000000}}]: {error}'
         ) from None
     if len({witness.first for witness in given}) < len(given):
         raise SettingsError("GUAHAO_FAIRNESS_WITNESSES has two witnesses with the same first value")
@@ -390,6 +391,7 @@ def _witnesses(text: str) -> tuple[Witness, ...]:
             witness.url.rstrip("/"),
             witness.begins.astimezone(CITY_TIME),
             witness.minutes,
+            witness.values,
         )
         for witness in given
     )

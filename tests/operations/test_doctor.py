@@ -35,6 +35,7 @@ from guahao.flows.integration.webhooks import set_webhook
 from guahao.flows.operations import doctor
 from guahao.flows.people.one_time_passwords import request_otp
 from guahao.flows.staff.demo_staff import add_demo_staff
+from guahao.rules.fairness.witnessing import Witness
 from guahao.rules.integration.pushing import KINDS
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.operations.checks import Check, State, exit_status
@@ -56,7 +57,14 @@ DATABASE_CHECKS = {
     *("connections", "slots", "database_size", "workers", "tasks", "messages", "hospitals"),
     *("dead_letters", "backup", "backup_verified", "key", "trail"),
 }
-ALL_CHECKS = {"settings", "owner_login", "disk", "calendar", "database"} | DATABASE_CHECKS
+ALL_CHECKS = {
+    "settings",
+    "owner_login",
+    "disk",
+    "calendar",
+    "witnesses",
+    "database",
+} | DATABASE_CHECKS
 
 
 @pytest.fixture
@@ -316,6 +324,28 @@ async def test_a_calendar_that_ends_soon_is_told(login_url: str) -> None:
     assert late.state is State.WARNING
     assert late.figures == {"known_days": 44}
     assert "docs/operators/upgrade.md" in late.says
+
+
+async def test_a_witness_whose_values_end_soon_is_told(login_url: str) -> None:
+    begins = datetime(2026, 12, 1, tzinfo=CITY_TIME)
+
+    async def with_values(values: int | None, *others: Witness) -> Check:
+        witness = Witness("公证处", b"v" * 32, "https://witness.example.cn", begins, 5, values)
+        settings = Settings(fairness_witnesses=(witness, *others))
+        return (await checked(login_url, settings, clock=city_clock(begins)))["witnesses"]
+
+    a_day = 24 * 60 // 5
+    assert (await checked(login_url))["witnesses"].state is State.OK
+    assert (await with_values(31 * a_day)).state is State.OK
+    late = await with_values(29 * a_day)
+    assert late.state is State.WARNING
+    assert "公证处 (28 days)" in late.says or "公证处 (29 days)" in late.says
+    assert "docs/operators/witness.md" in late.says
+    following = Witness("公证处", b"w" * 32, "https://witness.example.cn", begins, 5, 90 * a_day)
+    assert (await with_values(29 * a_day, following)).state is State.OK
+    untold = await with_values(None)
+    assert untold.state is State.WARNING
+    assert '"values"' in untold.says
 
 
 async def test_a_small_disk(login_url: str, tmp_path: Path) -> None:

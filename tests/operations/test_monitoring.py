@@ -32,7 +32,7 @@ MONITORING = ROOT / "deploy" / "monitoring"
 DOCUMENT = ROOT / "docs" / "operators" / "monitoring.md"
 RUNBOOKS = {
     *("install", "upgrade", "failover", "restore", "lost-key", "full-disk", "attack"),
-    *("release-day", "hospital-down"),
+    *("release-day", "hospital-down", "witness"),
 }
 UNITS = ("_seconds", "_bytes", "_total")
 needs_promtool = pytest.mark.skipif(
@@ -119,7 +119,18 @@ def scraped(server_url: str, template_database: str, tmp_path_factory: Any) -> I
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = {"GUAHAO_METRICS_PORT": str(port)}
+    witness = {
+        "name": "公证处",
+        "first": "ab" * 32,
+        "url": "https://witness.example.cn",
+        "begins": "2026-12-01T00:00:00+08:00",
+        "minutes": 5,
+        "values": 1_000_000,
+    }
+    settings = {
+        "GUAHAO_METRICS_PORT": str(port),
+        "GUAHAO_FAIRNESS_WITNESSES": json.dumps([witness]),
+    }
     folder = tmp_path_factory.mktemp("scraped")
     with serving(with_database(server_url, "scraped"), folder, settings=settings):
         while True:  # until something was measured

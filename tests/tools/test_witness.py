@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import threading
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from guahao.cli import app
 from guahao.rules.fairness.drawing import is_in_chain
 from guahao.rules.fairness.proof import write
 from guahao.rules.kernel.limits import CITY_TIME
+from guahao.settings import read_settings
 from guahao.tools.witness import Chain, Server, WitnessError, create, latest, read, value_at
 
 BEGINS = datetime(2026, 12, 1, 8, tzinfo=CITY_TIME)
@@ -85,9 +87,26 @@ def test_a_witness_is_made_and_shows_its_first_value_only(tmp_path: Path) -> Non
         app, ["fairness", "witness", "new", file, "--begins", "2099-01-01T08:00:00"]
     )
     assert made.exit_code == 0, made.output
+    first, end, entry = made.output.splitlines()
     shown = CliRunner().invoke(app, ["fairness", "witness", "show", file])
-    assert shown.output == made.output
-    assert shown.output.startswith("0 ")
+    assert shown.output == f"{first}\n"
+    assert "2101-04-14 15:00" in end
+    text = json.dumps([json.loads(entry) | {"name": "公证处", "url": "https://witness.example.cn"}])
+    [witness] = read_settings({"GUAHAO_FAIRNESS_WITNESSES": text}).fairness_witnesses
+    assert first == f"0 {witness.first.hex()}"
+    assert witness.shown_at(witness.last).isoformat() == "2101-04-14T15:00:00+08:00"
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--minutes", "1441"], ["--values", "1000001"], ["--begins", "9999-01-01"]]
+)
+def test_a_chain_that_no_setting_can_name_is_not_made(tmp_path: Path, wrong: list[str]) -> None:
+    file = tmp_path / "chain"
+    command = ["fairness", "witness", "new", str(file), "--begins", "2099-01-01", *wrong]
+    made = CliRunner().invoke(app, command)
+    assert made.exit_code != 0
+    assert not isinstance(made.exception, OverflowError)
+    assert not file.exists()
 
 
 def test_a_draw_is_verified_and_a_ticket_looked_up(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from contextlib import suppress
 from datetime import datetime
@@ -203,7 +204,9 @@ def witness_new(
     begins: Annotated[
         datetime, typer.Option(help="When value 1 may be shown, in the city's time.")
     ],
-    minutes: Annotated[int, typer.Option(min=1, help="Between a value and the next.")] = 60,
+    minutes: Annotated[
+        int, typer.Option(min=1, max=1440, help="Between a value and the next.")
+    ] = 60,
     values: Annotated[int, typer.Option(min=1, max=CHAIN_MAX, help="How many values.")] = 20_000,
 ) -> None:
     """Make a chain of values and print the first, which the platform publishes.
@@ -216,7 +219,22 @@ def witness_new(
         chain = witness.create(file, secrets.token_bytes(32), start, minutes, values)
     except WitnessError as error:
         raise CommandError(str(error)) from None
-    console.print(f"0 {witness.value_at(chain, 0).hex()}", soft_wrap=True)
+    first = witness.value_at(chain, 0).hex()
+    entry = {
+        "name": "…",
+        "first": first,
+        "url": "https://…",
+        "begins": start.isoformat(),
+        "minutes": minutes,
+        "values": values,
+    }
+    console.print(f"0 {first}", soft_wrap=True)
+    console.print(
+        f"The last value is shown at {witness.shown_at(chain, values):%Y-%m-%d %H:%M}. Make the"
+        " next chain a month before. The platform's operator adds to GUAHAO_FAIRNESS_WITNESSES:",
+        soft_wrap=True,
+    )
+    console.print(json.dumps(entry, ensure_ascii=False), soft_wrap=True, markup=False)
 
 
 @witness_app.command("serve")

@@ -24,6 +24,7 @@ from guahao.rules.fairness.drawing import link_back
 from guahao.rules.fairness.witnessing import CHAIN_MAX
 
 _SECRET_BYTES = 32
+_BEGINS_YEAR_MAX = 2999  # a million values of a day each end within the years that there are
 _NUMBER = re.compile(r"[0-9]{1,7}")
 
 
@@ -105,6 +106,11 @@ def _link_back(secret: str, links: int) -> bytes:
     return link_back(bytes.fromhex(secret), links)
 
 
+def shown_at(chain: Chain, index: int) -> datetime:
+    """Return when a value is shown first."""
+    return chain.begins + (index - 1) * timedelta(minutes=chain.minutes)
+
+
 def latest(chain: Chain, now: datetime) -> Shown:
     """Return the newest value that may be shown at `now`."""
     index = 0
@@ -122,6 +128,8 @@ def create(path: Path, secret: bytes, begins: datetime, minutes: int, length: in
     """
     if not 1 <= length <= CHAIN_MAX:
         raise WitnessError(f"a chain has 1 to {CHAIN_MAX} values")
+    if begins.year > _BEGINS_YEAR_MAX:
+        raise WitnessError(f"a chain begins in the year {_BEGINS_YEAR_MAX} at the latest")
     if len(secret) != _SECRET_BYTES:
         raise WitnessError(f"a chain ends with {_SECRET_BYTES} random bytes")
     chain = Chain(secret.hex(), length, begins, minutes)

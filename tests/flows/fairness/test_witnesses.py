@@ -220,6 +220,18 @@ STRANGE = {
 }
 
 
+@pytest.mark.parametrize(("values", "state"), [(300, "closed"), (287, "done"), (None, "closed")])
+async def test_a_draw_after_the_last_value_of_a_chain_is_held_on_time(
+    platform: Platform, clock: Clock, values: int | None, state: str
+) -> None:
+    """The last of 287 values is shown when the draw closes; nobody serves the chain."""
+    begins = TEN - timedelta(days=1)
+    witness = Witness("公证处", b"v" * 32, "http://127.0.0.1:1", begins, MINUTES, values)
+    city = with_witnesses(platform, witness)
+    await prepared(city, clock)
+    assert await at(city, clock, TEN) == state
+
+
 @pytest.mark.parametrize(("answer", "drops"), STRANGE.values(), ids=STRANGE)
 async def test_no_answer_of_a_source_stops_a_draw(
     platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch, answer: bytes, drops: int

@@ -15,6 +15,7 @@ from psycopg import conninfo
 from guahao.clock import CityClock
 from guahao.flows.staff.demo_staff import demo_staff_in
 from guahao.flows.staff.trail import head_verdict
+from guahao.rules.fairness.witnessing import days_left
 from guahao.rules.operations.checks import (
     Check,
     Expected,
@@ -23,6 +24,7 @@ from guahao.rules.operations.checks import (
     check_clock,
     check_disk,
     check_facts,
+    check_witnesses,
     runbook,
     unknown,
 )
@@ -66,8 +68,13 @@ async def examine(
     `url`: of the application's login; None where the embedded server does not run. `noted`: the
     end of the audit trail as it was last sent out of the database.
     """
-    calendar = check_calendar(known_days(clock().date()))
-    checks = [_owner_login(settings), await _disk(settings), calendar]
+    now = clock()
+    checks = [
+        _owner_login(settings),
+        await _disk(settings),
+        check_calendar(known_days(now.date())),
+        check_witnesses(days_left(settings.fairness_witnesses, now)),
+    ]
     if url is None:
         says = "The embedded server does not run. Start the platform: guahao up"
         return [*checks, Check("database", State.FAILED, says), *_all_unknown(_NO_CONNECTION)]

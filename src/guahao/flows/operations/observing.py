@@ -22,6 +22,7 @@ from guahao.clock import uptime
 from guahao.flows.booking.desk import Desk
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.operations.doctor import existing_parent
+from guahao.rules.fairness.witnessing import days_left
 from guahao.rules.supply.national_calendar import known_days
 from guahao.store.kernel.connections import Connection
 from guahao.store.kernel.db import DatabaseState
@@ -69,6 +70,12 @@ _disk_size = Gauge(
 _calendar = Gauge(
     "guahao_calendar_known_days",
     "For how many days from today on the national holidays are known",
+    multiprocess_mode="livemin",
+)
+_witness = Gauge(
+    "guahao_witness_days_left",
+    "For how many days a witness of draws still has values",
+    ["witness"],
     multiprocess_mode="livemin",
 )
 
@@ -144,7 +151,11 @@ def look(platform: Platform, desk: Desk | None) -> None:
     _up.set(platform.db.state is DatabaseState.ALIVE)
     watch = platform.db.watch
     _skew.set(0.0 if watch is None else abs(watch.ahead_seconds))
-    _calendar.set(known_days(platform.db.clock().date()))
+    now = platform.db.clock()
+    _calendar.set(known_days(now.date()))
+    for witness, days in days_left(platform.settings.fairness_witnesses, now).items():
+        if days is not None:
+            _witness.labels(witness).set(days)
     if desk is not None:
         _ = desk.oldest_seconds  # sets its gauge
 

@@ -83,6 +83,10 @@ class Drand:
         """Return what stands for the chain among a draw's sources: its hash."""
         return self.beacon.chain
 
+    @property
+    def last(self) -> None:
+        """Return None: the network's rounds have no end."""
+
     def newest_at(self, moment: datetime) -> int:
         """Return the newest round that may be known."""
         return self.beacon.newest_at(moment)

@@ -34,6 +34,7 @@ HOSPITAL_WARNING_SECONDS = 10 * MINUTE
 BACKUP_WARNING_SECONDS, BACKUP_FAILED_SECONDS = 26 * HOUR, 50 * HOUR
 VERIFIED_WARNING_SECONDS, VERIFIED_FAILED_SECONDS = 50 * HOUR, 8 * 24 * HOUR
 CALENDAR_WARNING_DAYS = 45  # the State Council announces a year in November
+WITNESS_WARNING_DAYS = 30  # a keeper makes and publishes the next chain
 WORKERS_A_PROCESS = 3  # of procrastinate's, each with a heartbeat (worker.py)
 
 _LISTED = 5
@@ -492,6 +493,40 @@ def check_calendar(known_days: int) -> Check:
         return Check("calendar", State.WARNING, says, figures)
     says = f"The national holidays are known for {known_days} days."
     return Check("calendar", State.OK, says, figures)
+
+
+def check_witnesses(days_left: Mapping[str, int | None]) -> Check:
+    """Whether the outside witnesses of draws have values for the weeks to come."""
+    name = "witnesses"
+    figures: dict[str, Figure] = {"witnesses": len(days_left)}
+    if not days_left:
+        return Check(name, State.OK, "Draws have no outside witness.", figures)
+    known = {witness: days for witness, days in days_left.items() if days is not None}
+    if known:
+        figures["days_left"] = min(known.values())
+    ending = [
+        f"{witness} ({days} days)" for witness, days in known.items() if days < WITNESS_WARNING_DAYS
+    ]
+    if ending:
+        return Check(
+            name,
+            State.WARNING,
+            f"The values of witnesses of draws come to their end: {_listed(ending)}. Without them"
+            " draws are held with the platform's secret alone. Ask the keeper for the next chain:"
+            f" {runbook('witness')}",
+            figures,
+        )
+    untold = [witness for witness, days in days_left.items() if days is None]
+    if untold:
+        return Check(
+            name,
+            State.WARNING,
+            f"How many values a witness of draws has is not known: {_listed(untold)}. Add"
+            f' "values" in GUAHAO_FAIRNESS_WITNESSES: {runbook("witness")}',
+            figures,
+        )
+    days = min(known.values())
+    return Check(name, State.OK, f"Every witness of draws has values for {days} days.", figures)
 
 
 def check_disk(free_bytes: int, total_bytes: int, folder: str, expected: Expected) -> Check:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from tests.rules.helpers import moment
 
-from guahao.rules.fairness.witnessing import CHAIN_MAX, Witness, value_at, value_for
+from guahao.rules.fairness.witnessing import CHAIN_MAX, Witness, days_left, value_at, value_for
 
 BEGINS = moment("2026-12-01 08:00")
 WITNESS = Witness("notary", b"v" * 32, "https://witness.example.cn/", BEGINS, 5)
@@ -57,6 +58,34 @@ def test_a_witness_whose_chain_has_ended_is_not_announced() -> None:
     end = WITNESS.shown_at(CHAIN_MAX)
     assert value_for(WITNESS, end - HALF_AN_HOUR, end) == CHAIN_MAX
     assert value_for(WITNESS, end, end + HALF_AN_HOUR) is None
+
+
+def test_a_draw_waits_for_no_value_after_the_last_of_a_chain() -> None:
+    short = replace(WITNESS, values=13)  # the last one at 09:00
+    nine = moment("2026-12-01 09:00")
+    assert value_for(short, nine - HALF_AN_HOUR, nine) == 13
+    assert value_for(short, nine, nine + HALF_AN_HOUR) is None
+    # Closed late, when the last value could be known.
+    assert value_at(short, 13, nine, nine, nine) is None
+    assert value_at(WITNESS, 13, nine, nine, nine) == 14
+
+
+def test_days_are_counted_until_the_time_of_the_value_after_the_last() -> None:
+    day = replace(WITNESS, values=288)
+    end = BEGINS + timedelta(days=1)
+    assert days_left([], BEGINS) == {}
+    assert days_left([day], BEGINS) == {"notary": 1}
+    assert days_left([day], BEGINS + MOMENT) == {"notary": 0}
+    assert days_left([day], end + timedelta(days=9)) == {"notary": 0}
+    assert days_left([replace(day, begins=end)], BEGINS) == {"notary": 2}
+
+
+def test_of_the_chains_of_one_keeper_the_longest_counts() -> None:
+    day, month = replace(WITNESS, values=288), replace(WITNESS, values=30 * 288)
+    paper, untold = replace(day, name="paper"), WITNESS
+    assert days_left([day, month, paper], BEGINS) == {"notary": 30, "paper": 1}
+    assert days_left([month, day], BEGINS) == {"notary": 30}
+    assert days_left([untold, paper], BEGINS) == {"notary": None, "paper": 1}
 
 
 HALF_AN_HOUR = timedelta(minutes=30)
