@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from calendar import day_name
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import date
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from guahao.flows.kernel.platform import Platform
+from guahao.flows.supply import calendars
 from guahao.flows.supply.imports import importing
 from guahao.flows.supply.imports.importing import ImportReport
 from guahao.rules.staff.staff import SYSTEM
+from guahao.rules.supply.calendar import CalendarDay
 from guahao.sheets.faults import Fault
 from guahao.sheets.hidden import LeftOut
 
@@ -61,6 +66,7 @@ async def run(
         _tell_faults(report, sentences, console)
         return False
     _tell_counts(report, console)
+    await _tell_days_off(platform, hospital_id, import_id, console)
     if dry_run or not report.changes_something:
         await importing.withdraw(platform, hospital_id, import_id)
         console.print("Nothing was changed." if dry_run else "Nothing changed: it is so already.")
@@ -131,6 +137,33 @@ def _tell_counts(report: ImportReport, console: Console) -> None:
         )
     if report.checked.new_titles:
         console.print(f"Titles not seen before: {', '.join(report.checked.new_titles)}")
+
+
+async def _tell_days_off(
+    platform: Platform, hospital_id: int | None, import_id: int, console: Console
+) -> None:
+    """Print the days off and swapped days that the file meets, and from when none is known."""
+    planned = await importing.planned_dates(platform, hospital_id, import_id)
+    sessions: Counter[CalendarDay] = Counter()
+    timetables: set[CalendarDay] = set()
+    unknown_from: date | None = None
+    for of_hospital, dates in planned.items():
+        met = await calendars.met_days(platform, of_hospital, dates.timetables, dates.sessions)
+        sessions.update(dict(met.sessions))
+        timetables.update(met.timetables)
+        unknown_from = unknown_from or met.unknown_from
+    for day in sorted({*sessions, *timetables}, key=lambda day: (day.day, day.reason)):
+        what = "a day off" if day.is_off else f"worked as a {day_name[day.weekday - 1]}"
+        reason = f" ({day.reason})" if day.reason else ""
+        met_by = [f"{sessions[day]:,} sessions"] if sessions[day] else []
+        if day in timetables:
+            met_by.append("weekly timetables")
+        console.print(f"{day.day} is {what}{reason}: {', '.join(met_by)}.", markup=False)
+    if unknown_from is not None:
+        console.print(
+            f"National holidays are not known from {unknown_from} on: those days follow their"
+            " weekdays."
+        )
 
 
 def _tell_faults(report: ImportReport, sentences: Sentences, console: Console) -> None:

@@ -239,6 +239,33 @@ async def test_an_operators_file_names_several_hospitals(platform: Platform) -> 
     assert trail == [("system", None)]
 
 
+async def test_an_operators_preview_names_the_days_off_that_the_file_meets(
+    platform: Platform,
+) -> None:
+    [(first, code), (second, other_code)] = await hospitals(platform)
+    for hospital_id, day, like, reason in (
+        (None, date(2026, 12, 4), None, "全市活动"),
+        (first, date(2026, 12, 5), 4, "院庆"),
+        (second, date(2026, 12, 7), None, "停电"),  # not met
+    ):
+        await change(
+            platform,
+            "INSERT INTO calendar_days (hospital_id, day, like_weekday, reason, by_name, at)"
+            " VALUES (%s, %s, %s, %s, 'boss', now())",
+            *(hospital_id, day, like, reason),
+        )
+    rows = "".join(NEW.format(code=each, what="城") for each in (code, other_code))
+    saturday = NEW.format(code=code, what="六").replace("12-04", "12-05")
+    _, told = await operate(platform, rows + saturday, dry_run=True)
+    assert "2026-12-04 is a day off (全市活动): 2 sessions." in told
+    assert "2026-12-05 is worked as a Thursday (院庆): 1 sessions." in told
+    assert "2026-12-07" not in told
+    assert "not known" not in told
+    new_year = NEW.format(code=code, what="年").replace("2026-12-04", "2027-01-04")
+    _, told = await operate(platform, new_year, dry_run=True)
+    assert "National holidays are not known from 2027-01-01 on" in told
+
+
 async def test_an_operators_file_with_a_wrong_cell_changes_nothing(platform: Platform) -> None:
     [first, second] = await hospitals(platform)
     before = await sessions(platform)

@@ -200,6 +200,77 @@ async def test_a_timetable_and_a_session_name_the_days_off_that_they_meet(site: 
     assert "有1个门诊在休息日" in words(reader)  # the other has 20 places already
 
 
+async def _days_off_of_the_city(site: Site) -> None:
+    for day, like in ((THURSDAY, None), (SATURDAY, 4)):
+        await change(
+            site.platform,
+            "INSERT INTO calendar_days (day, like_weekday, reason, by_name, at)"
+            " VALUES (%s, %s, '全市活动', 'boss', now())",
+            *(day, like),
+        )
+
+
+async def test_a_copied_week_names_the_days_off_that_it_meets(site: Site) -> None:
+    reader, _ = await scheduler(site)  # with sessions on Thursday the third
+    await _days_off_of_the_city(site)
+    copy = "/staff/schedule/copy"
+    await reader.go(f"{copy}?week=2026-11-30")
+    assert "12月7日 – 12月13日 12月10日 休 全市活动" in words(reader)
+    form = reader.form(copy)
+    for name in [name for name in form.fields if name.startswith("to_")]:
+        del form.fields[name]  # nothing is ticked
+    await reader.send(form, **{"to_2026-12-07": "yes", "step": "preview"})
+    assert "个门诊在休息日或调休上班日： 12月10日 周四 休 全市活动" in words(reader)
+    form = reader.form(copy)
+    del form.fields["to_2026-12-07"]
+    await reader.send(form, **{"to_2026-12-14": "yes", "step": "preview"})
+    assert "在休息日或调休上班日" not in words(reader)
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        (THURSDAY, "12月10日 周四 休 全市活动"),
+        (SATURDAY, "12月5日 周六 班，按周四"),
+        ("2027-01-04", "还没有收录国务院的放假安排"),
+        ("2026-12-09", ""),
+        ("9999-12-31", ""),
+        ("x", ""),
+    ],
+)
+async def test_the_form_of_a_single_session_names_its_day_off(
+    site: Site, day: str, said: str
+) -> None:
+    reader, _ = await scheduler(site)
+    await _days_off_of_the_city(site)
+    await reader.go(f"/staff/schedule/once?first={day}")
+    assert reader.page.status_code == 200
+    if said:
+        assert said in words(reader)
+    else:
+        assert "节假日与调休：" not in words(reader)
+        assert "还没有收录" not in words(reader)
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        (THURSDAY, "已添加。注意：12月10日 周四是休息日（全市活动）。"),
+        (SATURDAY, "已添加。注意：12月5日 周六是调休上班日，按周四出诊。"),
+    ],
+)
+async def test_without_scripts_an_added_session_names_its_day_off(
+    site: Site, day: str, said: str
+) -> None:
+    reader, _ = await scheduler(site)
+    await _days_off_of_the_city(site)
+    await reader.go("/staff/schedule/once")
+    await reader.send(
+        reader.form("/staff/schedule/once"), first=day, title="主任医师", fee="50", capacity="3"
+    )
+    assert said in words(reader)
+
+
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
 async def test_a_date_without_neighbours_is_refused(site: Site, day: str) -> None:
     reader, _ = await scheduler(site)

@@ -137,7 +137,7 @@ async def bookings(
 async def lead_time(
     platform: Platform, by: Staff, scope: Scope, basis: Basis, grouping: Grouping
 ) -> LeadTime:
-    """Count how many days before the visit people book."""
+    """Count how many days before the visit people book; leave out bookings after their visit."""
     async with reading(platform, by) as tx:
         counts = await booking_store.lead_counts(tx, scope, basis, grouping)
         by_key: defaultdict[Key, dict[int, int]] = defaultdict(dict)

@@ -122,7 +122,7 @@ async def asked_days(
 
 async def met_days(
     platform: Platform,
-    by: OfHospital,
+    hospital_id: int,
     spans: Mapping[int, tuple[date, date]],
     sessions: Mapping[date, int],
 ) -> MetDays:
@@ -131,12 +131,12 @@ async def met_days(
     `spans`: from when until when it has timetables of a weekday. `sessions`: how many single
     sessions it has on a date.
     """
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+    async with platform.db.transaction(hospital_id=hospital_id) as tx:
         today = tx.now.date()
         rolled = rolled_until(today)
         ends = [min(until, rolled) for _, until in spans.values()]
         last = max([today, *ends, *sessions])
-        ahead = await store.between(tx, by.own_hospital_id, today + ONE_DAY, last)
+        ahead = await store.between(tx, hospital_id, today + ONE_DAY, last)
         return MetDays(
             rules.met_days([day for day in ahead if day.day <= rolled], spans),
             [(day, sessions[day.day]) for day in ahead if day.is_special and day.day in sessions],

@@ -72,13 +72,17 @@ async def by_status(tx: Tx, scope: Scope, basis: Basis, grouping: Grouping) -> l
 
 
 async def lead_counts(tx: Tx, scope: Scope, basis: Basis, grouping: Grouping) -> list[LeadCount]:
-    """Count the scope's bookings by group and days from booking to visit, in order of both."""
+    """Count the scope's bookings by group and days from booking to visit, in order of both.
+
+    Bookings made after their visit, which only a faulty takeover of old data has, are left out:
+    they say nothing about how early people book.
+    """
     wanted = of_bookings(scope, basis)
     return await tx.records(
         LeadCount,
         f"""
         SELECT {_key(basis, grouping)} AS key, {_LEAD} AS days, count(*) AS made
-        {_from(grouping)} WHERE {wanted.sql} GROUP BY 1, 2 ORDER BY 1, 2
+        {_from(grouping)} WHERE {wanted.sql} AND {_LEAD} >= 0 GROUP BY 1, 2 ORDER BY 1, 2
         """,
         wanted.params,
     )

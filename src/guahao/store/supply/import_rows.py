@@ -6,6 +6,7 @@ the plan is, else `change`. Whether it may be applied is decided by rules/supply
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -312,26 +313,30 @@ async def counts(tx: Tx, import_id: int) -> dict[str, int]:
     return found
 
 
-async def planned_dates(tx: Tx, import_id: int) -> PlannedDates:
-    """Return on which dates the rows add or change something."""
+async def planned_dates(tx: Tx, import_id: int) -> dict[int, PlannedDates]:
+    """Return by hospital on which dates the rows add or change something."""
     params = {"import_id": import_id}
-    spans = await tx.rows(
+    planned: defaultdict[int, PlannedDates] = defaultdict(lambda: PlannedDates({}, {}))
+    for hospital_id, weekday, first, last in await tx.rows(
         f"""
-        SELECT iso_weekday, min(valid_from), max(valid_until) FROM supply_import_rows r
+        SELECT hospital_id, iso_weekday, min(valid_from), max(valid_until)
+        FROM supply_import_rows r
         WHERE {_PLANNED} AND iso_weekday IS NOT NULL
-        GROUP BY iso_weekday
+        GROUP BY hospital_id, iso_weekday
         """,
         params,
-    )
-    sessions = await tx.rows(
+    ):
+        planned[hospital_id].timetables[weekday] = (first, last)
+    for hospital_id, day, sessions in await tx.rows(
         f"""
-        SELECT visit_date, count(*) FROM supply_import_rows r
+        SELECT hospital_id, visit_date, count(*) FROM supply_import_rows r
         WHERE {_PLANNED} AND visit_date IS NOT NULL
-        GROUP BY visit_date
+        GROUP BY hospital_id, visit_date
         """,
         params,
-    )
-    return PlannedDates({row[0]: (row[1], row[2]) for row in spans}, dict(sessions))
+    ):
+        planned[hospital_id].sessions[day] = sessions
+    return dict(planned)
 
 
 async def new_titles(tx: Tx, import_id: int, limit: int) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 
 from litestar.types import ASGIApp
 
@@ -31,7 +31,6 @@ from guahao.web.scheduling.schedule_forms import (
     monday_of,
     near_monday,
     plan_refusal_text,
-    unannounced_within,
 )
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.confirming import REASON_LENGTH_MAX
@@ -131,7 +130,7 @@ async def _show_change(
         why=lambda outcome: (
             plan_refusal_text(page, outcome) if isinstance(outcome, SessionRefused) else ""
         ),
-        met=await calendars.met_days(platform, by, {}, changed_on),
+        met=await calendars.met_days(platform, by.own_hospital_id, {}, changed_on),
         version="" if found is None else flows.change_version(found),
         acts=await flows.latest(platform, by),
         undo_until=lambda act: page.now < act.at + UNDO_FOR and act.undone_at is None,
@@ -218,6 +217,13 @@ async def _show_copy(
         raise ProblemError("not_found")
     monday = near_monday(page, given.get("week", "")) or monday_of(page.today)
     outcomes = [session.outcome for session in found or ()]
+    copied_on = Counter(
+        session.wanted.visit_date
+        for session in found or ()
+        if session.outcome in (CopyFate.NEW, CopyFate.DAY_OFF)
+    )
+    mondays = flows.mondays_after(max(monday, page.today - timedelta(weeks=1)), _WEEKS_OFFERED)
+    days = await calendars.days(platform, by, mondays[0], _sunday(mondays[-1]))
     return page.show(
         "staff/schedule_copy.html",
         status,
@@ -227,8 +233,13 @@ async def _show_copy(
         department=chosen_department(page, departments),
         titles=platform.titles.offered,
         monday=monday,
-        mondays=flows.mondays_after(max(monday, page.today - timedelta(weeks=1)), _WEEKS_OFFERED),
-        sunday=lambda day: day + timedelta(days=6),
+        mondays=mondays,
+        sunday=_sunday,
+        special={
+            start: [day for day in days if day.is_special and start <= day.day <= _sunday(start)]
+            for start in mondays
+        },
+        weekdays=WEEKDAYS_SHOWN,
         found=None if found is None else found[:_SHOWN],
         counts={fate.value: outcomes.count(fate) for fate in CopyFate},
         left=sum(isinstance(outcome, SessionRefused) for outcome in outcomes),
@@ -241,15 +252,17 @@ async def _show_copy(
         why=lambda outcome: (
             plan_refusal_text(page, outcome) if isinstance(outcome, SessionRefused) else ""
         ),
-        unannounced_from=unannounced_within(
-            page, max((session.wanted.visit_date for session in found or ()), default=None)
-        ),
+        met=await calendars.met_days(platform, by.own_hospital_id, {}, copied_on),
         version="" if found is None else flows.copy_version(found),
         acts=await flows.latest(platform, by),
         undo_until=lambda act: page.now < act.at + UNDO_FOR and act.undone_at is None,
         fates=_fates(page),
         refused=refused,
     )
+
+
+def _sunday(monday: date) -> date:
+    return monday + timedelta(days=6)
 
 
 # Undoing ----------------------------------------------------------------------------------

@@ -8,11 +8,12 @@ from litestar.types import ASGIApp
 
 from guahao.flows.supply import calendars
 from guahao.flows.supply import timetables as flows
+from guahao.flows.supply.calendars import MetDays
 from guahao.flows.supply.fees import offered
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.supply.changes import SessionRefused
+from guahao.rules.supply.changes import PLANNED_DAYS, SessionRefused
 from guahao.rules.supply.planning import FOR_EVER, WEEKDAYS, PlanRefusal
 from guahao.store.supply.timetables import PlannedSession, Timetable
 from guahao.web.http.answers import Answer
@@ -121,7 +122,7 @@ async def _month(page: StaffPage) -> ASGIApp:
 
 
 async def _ask_new(page: StaffPage) -> ASGIApp:
-    return await _show_new(page, {}, "")
+    return await _show_new(page, {"first": page.query("first")}, "")
 
 
 async def _show_new(
@@ -130,6 +131,8 @@ async def _show_new(
     found = await flows.departments(page.services.platform, page.staff)
     if not found:
         raise ProblemError("not_found")
+    first = read_date(given.get("first", "")) or page.today + ONE_DAY
+    may_be = 0 < (first - page.today).days <= PLANNED_DAYS  # any other date is refused
     return page.show(
         "staff/schedule_once.html",
         status,
@@ -138,8 +141,28 @@ async def _show_new(
         department=chosen_department(page, found),
         given=given,
         refused=refused,
-        titles=await _offered(page, read_date(given.get("first", ""))),
-        tomorrow=page.today + ONE_DAY,
+        titles=await _offered(page, first),
+        first=first,
+        met=await _met(page, first) if may_be else None,
+        weekdays=WEEKDAYS_SHOWN,
+    )
+
+
+def _special_day(page: StaffPage, met: MetDays) -> str:
+    """Say that an added session is on a day off or a swapped day: without scripts it comes late."""
+    for day, _ in met.sessions:
+        shown = page.day(day.day)
+        if day.is_off:
+            return page.say("注意：{day}是休息日（{reason}）。", day=shown, reason=day.reason)
+        weekday = page.weekday(WEEKDAYS_SHOWN[day.weekday - 1])
+        return page.say("注意：{day}是调休上班日，按{weekday}出诊。", day=shown, weekday=weekday)
+    return ""
+
+
+async def _met(page: StaffPage, day: date) -> MetDays:
+    """What the calendar says of a session's day."""
+    return await calendars.met_days(
+        page.services.platform, page.staff.own_hospital_id, {}, {day: 1}
     )
 
 
@@ -162,8 +185,8 @@ async def _add(page: StaffPage) -> ASGIApp:
         outcome = await flows.add_session(platform, by, department_id, first, new)
     if isinstance(outcome, Refused):
         return await _show_new(page, form, plan_refusal_text(page, outcome), 422)
-    page.flash(page.say("已添加。"))
     assert first is not None
+    page.flash(page.say("已添加。") + _special_day(page, await _met(page, first)))
     return page.redirect(f"{_WEEK}?department={department_id}&week={first.isoformat()}")
 
 
@@ -191,7 +214,7 @@ async def _show_timetable(page: StaffPage, refused: str, status: int = 200) -> A
         refused=refused,
         met=await calendars.met_days(
             page.services.platform,
-            page.staff,
+            page.staff.own_hospital_id,
             {found[0].iso_weekday: (found[0].valid_from, found[0].valid_until)},
             {},
         ),
@@ -283,9 +306,7 @@ async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASG
         session=session,
         refused=refused,
         given=page.form,
-        met=await calendars.met_days(
-            page.services.platform, page.staff, {}, {session.visit_date: 1}
-        ),
+        met=await _met(page, session.visit_date),
         weekdays=WEEKDAYS_SHOWN,
     )
 

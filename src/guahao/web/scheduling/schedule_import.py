@@ -99,10 +99,9 @@ async def _show(page: StaffPage) -> ASGIApp:
     unreadable = report.checked.unreadable
     met = None
     if report.it.state == "checked" and report.changes_something:
-        planned = await importing.planned_dates(page.services.platform, page.staff, report.it.id)
-        met = await calendars.met_days(
-            page.services.platform, page.staff, planned.timetables, planned.sessions
-        )
+        platform, hospital_id = page.services.platform, page.staff.own_hospital_id
+        planned = (await importing.planned_dates(platform, hospital_id, report.it.id))[hospital_id]
+        met = await calendars.met_days(platform, hospital_id, planned.timetables, planned.sessions)
     return page.show(
         part if page.is_partial else "staff/schedule_imported.html",
         report=report,

@@ -214,6 +214,26 @@ async def test_lead_time_is_the_days_from_booking_to_visit(site: Site, city: Cit
     }
 
 
+async def test_bookings_after_their_visit_have_no_lead_time(site: Site, city: City) -> None:
+    auditor = await at_the_desk(site, Role.AUDITOR)
+    pages = [
+        f"/staff/reports/lead?{DAYS}&day={basis}&by={by}"
+        for basis in ("visit", "made")
+        for by in ("hospital", "department")
+    ]
+
+    async def shown(path: str) -> list[list[list[str]]]:
+        assert (await auditor.go(path)).status_code == 200, path
+        return tables(auditor)
+
+    before = [await shown(path) for path in pages]
+    clinic = city.add_clinic(A, "甲内科", TODAY - timedelta(days=9))
+    for days in (1, 5):
+        booked_at = datetime.combine(clinic.visit_date, time(9), CITY_TIME) + timedelta(days=days)
+        city.book(clinic, booked_at, status="unverified")
+    assert [await shown(path) for path in pages] == before
+
+
 # Supply ---------------------------------------------------------------------------------------
 
 

@@ -27,7 +27,7 @@ from guahao.flows.supply.rolling_out import roll_out
 from guahao.rules.fairness.returning import Cause
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import DONE, Done, Refused
-from guahao.rules.staff.staff import OfHospital, Staff, Who
+from guahao.rules.staff.staff import Staff, Who
 from guahao.rules.supply.importing import Conflict, ImportRefusal, decide_row
 from guahao.rules.supply.planning import ROLLED_DAYS
 from guahao.sheets.book import Book, Limits, Row
@@ -143,9 +143,11 @@ async def report(
         )
 
 
-async def planned_dates(platform: Platform, by: OfHospital, import_id: int) -> PlannedDates:
-    """Return on which dates an import of the hospital's adds or changes something."""
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+async def planned_dates(
+    platform: Platform, hospital_id: int | None, import_id: int
+) -> dict[int, PlannedDates]:
+    """Return by hospital on which dates an import adds or changes something."""
+    async with platform.db.transaction(hospital_id=hospital_id) as tx:
         return await import_rows.planned_dates(tx, import_id)
 
 
