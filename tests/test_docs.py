@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
+
+from guahao.cli import app
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -82,6 +85,32 @@ def test_what_the_recipes_name_is_there() -> None:
     named = re.findall(r"`((?:src|tests|docs|deploy)/[\w/.-]+)`", text)
     assert len(named) > 20
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_readme_names_every_command() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = [row.split(" | ")[0] for row in text.splitlines() if row.startswith("| `guahao")]
+    assert len(rows) > 20
+    missing = [
+        command
+        for command in commands(typer.main.get_command(app), "guahao")
+        if not any(
+            command.rpartition(" ")[0] in row
+            and re.search(rf"(?<![\w-]){command.rpartition(' ')[2]}(?![\w-])", row)
+            for row in rows
+        )
+    ]
+    assert missing == []
+
+
+def commands(command: Any, name: str) -> Iterator[str]:
+    """The names of a command line's commands, each with its groups before it."""
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield name
+        return
+    for part, member in below.items():
+        yield from commands(member, f"{name} {part}")
 
 
 def test_the_pictures_stay_small() -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 from tests.browser.conftest import NewVisitor
 from tests.browser.desk import Keys, at_work
-from tests.browser.visitor import PATIENCE_SECONDS, Visitor
+from tests.browser.visitor import PATIENCE_SECONDS, PHONE, Visitor
 from tests.city import phone, resident_id
 
 # Of the demo city: invented.
@@ -63,6 +63,22 @@ async def test_an_agent_books_with_25_strokes_on_4_pages(new_visitor: NewVisitor
     assert len(set(pages)) <= PAGES_MAX, pages
 
     await _reschedules_and_cancels_by_keys(desk)
+
+
+async def test_a_list_of_a_stop_shows_all_of_a_row_on_a_phone(new_visitor: NewVisitor) -> None:
+    desk = await at_work(new_visitor, "clerk")
+    await desk.page.set_viewport_size(PHONE)
+    await desk.go("/staff/window/stops")
+    hidden = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)"
+    assert not await desk.page.evaluate(f"{hidden}.length")
+    await desk.check()
+    await desk.page.get_by_role("link", name="打开名单").first.click()
+    await desk.page.wait_for_url("**/staff/window/stops/*")
+    assert not await desk.page.evaluate(f"{hidden}.length")
+    assert "通知情况" in await desk.page.evaluate(
+        "getComputedStyle(document.querySelector('[data-label=通知情况]'), '::before').content"
+    )
+    await desk.check()
 
 
 async def _reschedules_and_cancels_by_keys(desk: Visitor) -> None:
