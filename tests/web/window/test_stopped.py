@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -68,7 +69,7 @@ def rows(reader: Reader) -> dict[str, str]:
     """Each row of the list by its order number."""
     found = {}
     for row in reader.page.text.split("<tr>")[2:]:
-        order = row.split("<td>")[1].split("</td>")[0]
+        order = re.findall(r"<td[^>]*>(.*?)</td>", row)[0]
         found[order] = row
     return found
 
