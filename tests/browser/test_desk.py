@@ -67,7 +67,7 @@ async def test_an_agent_books_with_25_strokes_on_4_pages(new_visitor: NewVisitor
 
 async def test_a_list_of_a_stop_shows_all_of_a_row_on_a_phone(new_visitor: NewVisitor) -> None:
     desk = await at_work(new_visitor, "clerk")
-    await desk.page.set_viewport_size(PHONE)
+    await desk.page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
     await desk.go("/staff/window/stops")
     hidden = "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)"
     assert not await desk.page.evaluate(f"{hidden}.length")
