@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 
+from tests.rules.writing import Draw
+
 from guahao.rules.fairness import verifying
 from guahao.rules.fairness.allocating import LONG_WAIT_LOSSES, Entry, Result, Skipped, Won
-from guahao.rules.fairness.proof import Draw, DrawSession
+from guahao.rules.fairness.proof import DrawSession
 from guahao.rules.fairness.verifying import Proven
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from tests.rules.fairness.test_proof import LIES, draws, example, forged
 from tests.rules.reading import check
+from tests.rules.writing import Draw, write
 
-from guahao.rules.fairness.proof import Draw, write
 from guahao.rules.fairness.verifying import ProofError
 from guahao.tools import draw_verifier
 

@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.rules.fairness.test_proof import example
+from tests.rules.writing import merkle_root, write
 from typer.testing import CliRunner
 
 from guahao.cli import app
 from guahao.rules.fairness.drawing import is_in_chain
-from guahao.rules.fairness.proof import write
+from guahao.rules.fairness.merkle import proof_of
+from guahao.rules.fairness.proof import entry_line
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.settings import read_settings
 from guahao.tools.witness import Chain, Server, WitnessError, create, latest, read, value_at
@@ -107,6 +109,33 @@ def test_a_chain_that_no_setting_can_name_is_not_made(tmp_path: Path, wrong: lis
     assert made.exit_code != 0
     assert not isinstance(made.exception, OverflowError)
     assert not file.exists()
+
+
+def test_an_entry_of_a_draw_whose_list_is_not_published_is_checked() -> None:
+    lines = [entry_line(entry) for entry in example().entries]
+    leaves = [line.encode() for line in lines]
+    root, proof = merkle_root(leaves).hex(), [node.hex() for node in proof_of(leaves, 2)]
+
+    def checked(line: str, *proof: str, number: int = 2, root: str = root) -> tuple[int, str]:
+        of_draw = ["--number", str(number), "--entries", "4", "--root", root]
+        found = CliRunner().invoke(app, ["fairness", "entry", line, *proof, *of_draw])
+        return found.exit_code, found.output or str(found.exception)
+
+    assert checked(lines[2], *proof) == (
+        0,
+        "True: this entry was fixed when the draw was closed.\n",
+    )
+    for lie in (
+        checked(lines[1], *proof),
+        checked(lines[2], *proof, number=3),
+        checked(lines[2], *proof[:1]),
+        checked(lines[2], *proof, root="00" * 32),
+    ):
+        assert lie[0] == 1
+        assert "NOT TRUE" in lie[1]
+    code, complaint = checked(lines[2], "xyz")
+    assert code == 1
+    assert "hexadecimal" in complaint
 
 
 def test_a_draw_is_verified_and_a_ticket_looked_up(tmp_path: Path) -> None:

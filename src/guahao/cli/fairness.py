@@ -18,6 +18,7 @@ from guahao.rules.fairness import beacon as drand
 from guahao.rules.fairness.allocating import Result, Won
 from guahao.rules.fairness.log import LogError, differences, missing
 from guahao.rules.fairness.log import read as read_log
+from guahao.rules.fairness.merkle import is_proven
 from guahao.rules.fairness.proof import Level
 from guahao.rules.fairness.verifying import ProofError, Proven, verify
 from guahao.rules.fairness.witnessing import CHAIN_MAX
@@ -95,6 +96,29 @@ def fairness_file(
             raise CommandError(f"{file} cannot be written: {error.strerror}") from None
 
     on_the_platform(write)
+
+
+@app.command("entry")
+def fairness_entry(
+    line: Annotated[str, typer.Argument(help="Your line of the list, in quotes: “entry …”.")],
+    proof: Annotated[list[str] | None, typer.Argument(help="The hashes of its proof.")] = None,
+    *,
+    number: Annotated[int, typer.Option(help="Which line it is, counted from 0.", min=0)],
+    entries: Annotated[int, typer.Option(help="How many entries the draw has.", min=1)],
+    root: Annotated[str, typer.Option(help="The fingerprint of the list, as it was published.")],
+) -> None:
+    """Check that an entry stood in the list when its draw was closed. Exit status 1 where not.
+
+    For draws whose list is not published: its page shows each applicant all of this.
+    """
+    try:
+        branch, top = [bytes.fromhex(text) for text in proof or ()], bytes.fromhex(root)
+    except ValueError:
+        raise CommandError("the fingerprint and the proof have hexadecimal digits only") from None
+    if not is_proven(line.encode(), number, entries, branch, top):
+        console.print("NOT TRUE: this line is not in the list with this fingerprint at this place.")
+        raise typer.Exit(1)
+    console.print("True: this entry was fixed when the draw was closed.")
 
 
 def _read(file: Path) -> bytes:

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from tests.city import THURSDAY, Clock, add_account, add_patient, add_session, ask, change
+from tests.rules.writing import Draw, drawn_order, write
 
 from guahao.flows.fairness import draws
 from guahao.flows.fairness.applications import ApplicationRequest, apply
@@ -15,7 +16,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.allocating import Entry, allocate
 from guahao.rules.fairness.applying import Wishes
 from guahao.rules.fairness.modes import Release, mode_of
-from guahao.rules.fairness.proof import Draw, DrawSession, drawn_order, write
+from guahao.rules.fairness.proof import DrawSession
 from guahao.rules.kernel.facts import Actor
 from guahao.store.fairness import draws as draw_store
 from guahao.store.fairness import entries as entry_store

@@ -22,12 +22,13 @@ from tests.flows.fairness.fair_city import (
     only_draw,
 )
 from tests.rules.reading import verify
+from tests.rules.writing import Draw
 
 from guahao.flows.fairness import beacons, draws
 from guahao.flows.fairness.drawn import proof_file
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.beacon import KEY_BYTES, Beacon, Drand
-from guahao.rules.fairness.proof import Draw, Level
+from guahao.rules.fairness.proof import Level
 from guahao.rules.fairness.witnessing import Witness
 from guahao.settings import Settings
 from guahao.tools import draw_verifier

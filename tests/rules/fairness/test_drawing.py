@@ -10,9 +10,9 @@ from hashlib import sha256
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rules.writing import merkle_root
 
 from guahao.rules.fairness.drawing import commitment_to, is_in_chain, order_of, seed_of
-from guahao.rules.fairness.merkle import root_of
 
 ROOT, SECRET, VALUE = b"r" * 32, b"s" * 32, b"v" * 32
 BINS = 20
@@ -84,7 +84,7 @@ def test_the_position_does_not_depend_on_when_somebody_registered(seed: bytes) -
 def test_positions_are_uniform_and_independent_of_the_time_of_registration(draw_id: int) -> None:
     drawn = random.Random(draw_id)
     tickets = [drawn.randbytes(16) for _ in range(100_000)]  # in the order of registration
-    seed = seed_of(draw_id, root_of(tickets), drawn.randbytes(32), [drawn.randbytes(32)])
+    seed = seed_of(draw_id, merkle_root(tickets), drawn.randbytes(32), [drawn.randbytes(32)])
     assert contingency(order_of(seed, tickets)) < INDEPENDENT_MAX
     # The control: an order by time of registration.
     assert contingency(range(len(tickets))) > 1000 * INDEPENDENT_MAX

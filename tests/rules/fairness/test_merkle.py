@@ -7,6 +7,7 @@ from hashlib import sha256
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rules.writing import merkle_root
 
 from guahao.rules.fairness.merkle import (
     HASH_BYTES,
@@ -15,7 +16,6 @@ from guahao.rules.fairness.merkle import (
     leaf_hash,
     node_hash,
     proof_of,
-    root_of,
 )
 
 LISTS = st.lists(st.binary(max_size=40), min_size=1, max_size=40)
@@ -33,7 +33,7 @@ def by_definition(leaves: list[bytes]) -> bytes:
 
 @given(LISTS)
 def test_the_root_is_that_of_the_definition(leaves: list[bytes]) -> None:
-    assert root_of(leaves) == by_definition(leaves)
+    assert merkle_root(leaves) == by_definition(leaves)
 
 
 @pytest.mark.parametrize("size", [1023, 1024, 1025, 3072, 3073, 5000])
@@ -47,8 +47,8 @@ def test_a_tree_that_grows_in_parts_has_the_same_root(size: int) -> None:
 
 def test_known_roots() -> None:
     assert len(leaf_hash(b"")) == HASH_BYTES
-    assert root_of([]) == sha256(b"").digest()
-    assert root_of([b""]).hex() == (
+    assert merkle_root([]) == sha256(b"").digest()
+    assert merkle_root([b""]).hex() == (
         "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
     )
 
@@ -58,7 +58,7 @@ def test_each_leaf_is_proven_at_its_place_and_at_no_other(
     leaves: list[bytes], data: st.DataObject
 ) -> None:
     index = data.draw(st.integers(0, len(leaves) - 1))
-    proof, root = proof_of(leaves, index), root_of(leaves)
+    proof, root = proof_of(leaves, index), merkle_root(leaves)
     assert is_proven(leaves[index], index, len(leaves), proof, root)
     assert not is_proven(leaves[index] + b"x", index, len(leaves), proof, root)
     other = data.draw(st.integers(0, len(leaves) - 1))
@@ -69,18 +69,18 @@ def test_each_leaf_is_proven_at_its_place_and_at_no_other(
 @pytest.mark.parametrize("index", [-1, 3])
 def test_no_place_outside_the_list_is_proven(index: int) -> None:
     leaves = [b"a", b"b", b"c"]
-    assert not is_proven(b"a", index, 3, proof_of(leaves, 0), root_of(leaves))
+    assert not is_proven(b"a", index, 3, proof_of(leaves, 0), merkle_root(leaves))
 
 
 def test_the_last_leaf_is_not_proven_at_a_place_counted_from_the_end() -> None:
     leaves = [b"a", b"b"]
-    assert not is_proven(b"b", -1, 2, proof_of(leaves, 1), root_of(leaves))
+    assert not is_proven(b"b", -1, 2, proof_of(leaves, 1), merkle_root(leaves))
 
 
 @given(LISTS, st.data())
 def test_a_proof_is_of_exactly_its_length(leaves: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(leaves) - 1))
-    proof, root = proof_of(leaves, index), root_of(leaves)
+    proof, root = proof_of(leaves, index), merkle_root(leaves)
     assert not is_proven(leaves[index], index, len(leaves), [*proof, root], root)
     if proof:
         assert not is_proven(leaves[index], index, len(leaves), proof[:-1], root)

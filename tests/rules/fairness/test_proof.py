@@ -10,17 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.rules.reading import check, verify
+from tests.rules.writing import Draw, drawn_order, write
 
 from guahao.rules.fairness import verifying
 from guahao.rules.fairness.allocating import LONG_WAIT_LOSSES, Entry, Skipped, Won, allocate
-from guahao.rules.fairness.proof import (
-    Draw,
-    DrawSession,
-    Level,
-    Source,
-    drawn_order,
-    write,
-)
+from guahao.rules.fairness.proof import DrawSession, Level, Source
 from guahao.rules.fairness.verifying import ProofError
 
 TICKETS = st.binary(min_size=16, max_size=16)

@@ -9,9 +9,10 @@ from hashlib import sha256
 import pytest
 from tests.rules.fairness.test_proof import example, forged
 from tests.rules.reading import verify
+from tests.rules.writing import drawn_order, write
 
 from guahao.rules.fairness.allocating import Skipped, Won, allocate
-from guahao.rules.fairness.proof import DrawSession, drawn_order, write
+from guahao.rules.fairness.proof import DrawSession
 from guahao.rules.fairness.verifying import ProofError
 
 DATA = write(example()).encode()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+import shlex
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -13,7 +15,9 @@ from tests.tools.relay import beacon_with, relaying, with_relays
 from tests.web.browsing import Reader
 from tests.web.citizens.test_pages_booking import add_citizen
 from tests.web.site import Site
+from typer.testing import CliRunner
 
+from guahao.cli import app
 from guahao.flows.fairness import drawn, draws
 from guahao.tools import draw_verifier
 
@@ -171,6 +175,10 @@ async def test_a_small_draw_publishes_no_single_result(site: Site, clock: Clock)
     await citizen.reader.go(f"/applications/{own.application_id}/draws/{draw_id}")
     assert mine.hex() in citizen.reader.text
     assert "RFC 9162" in citizen.reader.text
+    [shown] = re.findall(r"<code>guahao (fairness entry .*?)</code>", citizen.reader.text)
+    command = shlex.split(html.unescape(shown))
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert CliRunner().invoke(app, [*command[:-1], "00" * 32]).exit_code == 1
     for ticket in tickets:
         assert ticket not in reader.text
         assert f"{ticket[:4]} {ticket[4:8]}" not in reader.text

@@ -62,13 +62,6 @@ class GrowingTree:
         return root
 
 
-def root_of(leaves: Iterable[bytes]) -> bytes:
-    """Return the root over leaves, in their order; of no leaves the hash of nothing."""
-    tree = GrowingTree()
-    tree.extend(leaves)
-    return tree.root()
-
-
 def _top(level: list[bytes]) -> bytes:
     """Return the hash over the hashes of leaves; a node without a sibling moves up as it is."""
     while len(level) > 1:

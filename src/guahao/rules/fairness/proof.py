@@ -33,22 +33,15 @@ Values are lower-case hexadecimal digits. Reasons other than `full` come from ru
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import sha256
 
-from guahao.rules.fairness import merkle
 from guahao.rules.fairness.allocating import (
     LONG_WAIT_LOSSES,
     Entry,
-    Result,
-    Won,
-    with_long_waits_first,
 )
 from guahao.rules.fairness.beacon import Beacon
-from guahao.rules.fairness.drawing import commitment_to, order_of, seed_of
 
 
 class Level(StrEnum):
@@ -95,27 +88,6 @@ class DrawSession:
     places_left: int
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """Everything that a proof says. Sessions are numbered from 1 in their order here."""
-
-    id: int
-    opened: str
-    closed: str
-    sources: tuple[Source, ...]
-    long_waits_percent: int
-    sessions: tuple[DrawSession, ...]
-    secret: bytes
-    values: tuple[bytes, ...]  # of the sources that gave one
-    entries: tuple[Entry, ...]  # ascending by ticket
-    results: dict[int, Result]  # by the index of the entry
-
-    @property
-    def level(self) -> Level:
-        """Return who could have known the result before the entries were closed."""
-        return level_of(self.sources)
-
-
 def level_of(sources: Iterable[Source]) -> Level:
     """Return who could have known the result of a drawn draw with these sources beforehand."""
     answering = [source for source in sources if not source.is_silent]
@@ -130,55 +102,6 @@ def entry_line(entry: Entry) -> str:
     choices = ",".join(map(str, entry.choices))
     wait = " wait" if entry.lost >= LONG_WAIT_LOSSES else ""
     return f"entry {entry.ticket.hex()} {size} {choices}{wait}"
-
-
-def root_of(entries: Sequence[Entry]) -> bytes:
-    """Return the Merkle root over entries that are in ascending order of their tickets."""
-    return merkle.root_of(entry_line(entry).encode() for entry in entries)
-
-
-def drawn_order(draw: Draw) -> list[int]:
-    """Return the indexes of the entries in the order in which they choose."""
-    root = root_of(draw.entries)
-    seed = seed_of(draw.id, root, draw.secret, draw.values)
-    order = order_of(seed, [entry.ticket for entry in draw.entries])
-    places = sum(session.places_left for session in draw.sessions)
-    return with_long_waits_first(draw.entries, order, places, draw.long_waits_percent)
-
-
-def write(draw: Draw) -> str:
-    """Return the proof of a draw as text; the same draw gives the same bytes."""
-    return "".join(written(draw))
-
-
-def written(draw: Draw) -> Iterator[str]:
-    """Yield the proof of a draw line by line, for draws whose text would fill the memory."""
-    root = root_of(draw.entries)
-    seed = seed_of(draw.id, root, draw.secret, draw.values)
-    in_order = sorted(draw.results.items(), key=lambda pair: pair[1].position)
-    return _ended(
-        itertools.chain(
-            first_lines(draw.id),
-            opened_lines(draw.opened, commitment_to(draw.secret), draw.sources),
-            closed_lines(
-                draw.closed, draw.long_waits_percent, len(draw.entries), root, draw.sessions
-            ),
-            less_lines(draw.sessions),
-            revealed_lines(draw.sources, draw.secret, draw.values, seed),
-            map(entry_line, draw.entries),
-            (result_line(draw.entries[index].ticket, result) for index, result in in_order),
-        )
-    )
-
-
-def _ended(lines: Iterable[str]) -> Iterator[str]:
-    """Yield lines ended by line feeds, and the last line, which is the digest of them all."""
-    digest = sha256()
-    for line in lines:
-        ended = f"{line}\n"
-        digest.update(ended.encode())
-        yield ended
-    yield end_line(digest.hexdigest())
 
 
 def end_line(digest: str) -> str:
@@ -241,12 +164,3 @@ def revealed_lines(
         *(f"signature {s.signature.hex()}" for s in sources if s.signature is not None),
         f"seed {seed.hex()}",
     ]
-
-
-def result_line(ticket: bytes, result: Result) -> str:
-    """Return a result as it stands in the file."""
-    outcome = "skipped"
-    if isinstance(result, Won):
-        patients = ",".join(str(patient + 1) for patient in result.patients)
-        outcome = f"won {result.session} {patients}"
-    return " ".join(("result", str(result.position), ticket.hex(), outcome, *result.reasons))

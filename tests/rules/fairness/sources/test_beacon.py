@@ -13,6 +13,7 @@ import pytest
 from tests.rules.fairness.test_proof import example
 from tests.rules.helpers import moment
 from tests.rules.reading import check, verify
+from tests.rules.writing import Draw, drawn_order, write
 
 from guahao.rules.fairness.allocating import allocate
 from guahao.rules.fairness.beacon import (
@@ -24,7 +25,7 @@ from guahao.rules.fairness.beacon import (
     is_signed,
     value_of,
 )
-from guahao.rules.fairness.proof import Draw, Level, Source, drawn_order, write
+from guahao.rules.fairness.proof import Level, Source
 from guahao.rules.fairness.verifying import ProofError
 from guahao.tools import draw_verifier
 
