@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 import psycopg
@@ -25,17 +25,21 @@ from guahao.flows.fairness.returning import follow_modes
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.displacing import put_aside
 from guahao.flows.supply import own_sessions, schedules, stops, timetables
-from guahao.flows.supply.bulk import weekly
+from guahao.flows.supply.bulk import acts, weekly
+from guahao.flows.supply.bulk.acts import Undone
 from guahao.flows.supply.bulk.weekly import Added, WeeklyPlan
 from guahao.flows.supply.feeding import WantedSession, publish_sessions
+from guahao.flows.supply.following import Following
 from guahao.flows.supply.imports import importing
 from guahao.flows.supply.timetables import SessionChange
 from guahao.rules.kernel.limits import CITY_TIME, Policy
 from guahao.rules.kernel.outcomes import DONE, Refused
 from guahao.rules.staff.staff import Role, Staff
+from guahao.rules.supply.bulk import Change
 from guahao.rules.supply.changes import Clinic
 from guahao.store.booking.appointments import lock_sessions
 from guahao.store.kernel.views import AppointmentView
+from guahao.store.supply.bulk import SavedAct, Selection
 from guahao.store.supply.stops import Scope
 
 TODAY = MONDAY_MORNING.date()
@@ -170,6 +174,44 @@ async def by_import(at: Place) -> None:
     await carry_out(at, f"心内科,普通门诊,{DAY},上午,08:00,10:00,50,4\n")
 
 
+async def by_the_timetable(at: Place) -> None:
+    timetable_id = at.rows.timetable(
+        at.by.own_hospital_id,
+        at.department_id,
+        iso_weekday=DAY.isoweekday(),
+        valid_from=TODAY,
+        valid_until=DAY,
+        starts_at=time(8),
+        ends_at=time(10),
+        capacity=3,
+    )
+    at.rows.conn.execute(
+        "UPDATE clinic_sessions SET timetable_id = %s, external_id = NULL", (timetable_id,)
+    )
+    changed = await timetables.change(at.platform, at.by, timetable_id, replace(CLINIC, capacity=4))
+    assert isinstance(changed, Following)
+
+
+async def in_bulk(at: Place, capacity: int) -> int:
+    selected, wanted = Selection(DAY, DAY), Change(capacity=capacity)
+    found = await acts.preview_change(at.platform, at.by, selected, wanted)
+    assert not isinstance(found, Refused)
+    version = acts.change_version(found)
+    act = await acts.change(at.platform, at.by, selected, wanted, "加号", version)
+    assert isinstance(act, SavedAct)
+    return act.id
+
+
+async def by_bulk(at: Place) -> None:
+    await in_bulk(at, 4)
+
+
+async def by_undoing_bulk(at: Place) -> None:
+    at.rows.conn.execute("UPDATE clinic_sessions SET capacity = 4")
+    fewer = await in_bulk(at, 3)
+    assert isinstance(await acts.undo(at.platform, at.by, fewer), Undone)
+
+
 async def by_undoing_a_stop(at: Place) -> None:
     """The stopped patient books elsewhere meanwhile, so that one booking cannot come back."""
     stop_id = await stops.stop(at.platform, at.by, Scope(DAY, DAY), "医生请假")
@@ -205,7 +247,10 @@ WAYS = {
     "cancelled": [by_agent, by_patient],
     "declined": [by_declining],
     "displaced": [by_displacing],
-    "capacity_raised": [by_form, by_one_call, by_the_whole_list, by_import],
+    "capacity_raised": [
+        *(by_form, by_one_call, by_the_whole_list, by_import),
+        *(by_the_timetable, by_bulk, by_undoing_bulk),
+    ],
     "stop_undone": [by_undoing_a_stop],
 }
 EACH_WAY = [(way, cause) for cause, ways in WAYS.items() for way in ways]
