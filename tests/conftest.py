@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 from argon2 import PasswordHasher
+from httpx._config import create_ssl_context
 from hypothesis import settings
 from litestar._kwargs import KwargsModel
 from litestar.handlers.base import BaseRouteHandler
@@ -101,6 +103,15 @@ def quick_applications() -> Iterator[None]:
         patch.setattr(Router, "route_handler_method_map", property(route_handler_method_map))
         patch.setattr(ParsedSignature, "from_fn", from_fn)
         patch.setattr(BaseRouteHandler, "create_kwargs_model", create_kwargs_model)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_clients() -> Iterator[None]:
+    """Read the authorities' certificates once, not for each client: 60 ms, and no TLS is spoken."""
+    with pytest.MonkeyPatch.context() as patch:
+        name = "httpx._transports.default.create_ssl_context"
+        patch.setattr(name, cache(create_ssl_context))
         yield
 
 
