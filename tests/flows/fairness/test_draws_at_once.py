@@ -18,12 +18,16 @@ from tests.flows.fairness.fair_city import (
     applied,
     hold_until,
 )
+from tests.rules.reading import check
 
 from guahao.flows.fairness import draws
+from guahao.flows.fairness.applications import withdraw
+from guahao.flows.fairness.drawn import proof_file
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.limits import Policy
 from guahao.store.booking import booking
 from guahao.store.fairness import entries
+from guahao.store.fairness.applications import ApplicationView
 
 log = structlog.get_logger(__name__)
 TEN = MONDAY_MORNING + timedelta(hours=1)
@@ -186,3 +190,33 @@ async def test_without_locks_a_person_would_win_both(
     monkeypatch.setattr(entries, "save_results", save_results)
     await run_all(platform)
     assert len(await broken(platform)) == 1
+
+
+@pytest.mark.parametrize("minutes_before", [10, 0])
+async def test_who_withdraws_while_a_draw_closes_or_is_held_wins_nothing(
+    platform: Platform, clock: Clock, minutes_before: int
+) -> None:
+    """Whoever is told that the application is withdrawn has no booking; all others may win."""
+    people = 12
+    clinic = await add_clinic(platform, people, TEN)
+    own = [
+        await applied(platform, person.account_id, (person.patient_id,), clinic)
+        for person in await add_crowd(platform, people)
+    ]
+    await hold_until(platform, clock, TEN - timedelta(minutes=minutes_before + 1))
+    clock.now = TEN - timedelta(minutes=minutes_before)
+    _, *answers = await asyncio.gather(
+        draws.hold_draws(platform),
+        *(withdraw(platform, each.account_id, each.application_id) for each in own[::2]),
+    )
+    await hold_until(platform, clock, TEN)
+    withdrawn = {answer.id for answer in answers if isinstance(answer, ApplicationView)}
+    others = {each.application_id for each in own} - withdrawn
+    won = await ask(platform, "SELECT application_id FROM wins")
+    assert sorted(id for (id,) in won) == sorted(others)
+    states = await ask(platform, "SELECT id, state FROM applications ORDER BY id")
+    assert dict(states) == dict.fromkeys(withdrawn, "withdrawn") | dict.fromkeys(others, "won")
+    [[draw_id]] = await ask(platform, "SELECT id FROM draws WHERE state = 'done'")
+    file = await proof_file(platform, draw_id)
+    assert file is not None
+    assert check(file.encode()).won == len(others)
