@@ -21,7 +21,7 @@ from tests.web.site import API, Citizen, Site, add_citizen, booked
 
 from guahao.settings import Settings
 from guahao.web.app import create_app
-from guahao.web.framework.cookies import BROWSER, SESSION
+from guahao.web.framework.cookies import BROWSER, ELDER, SESSION, THEME, VIEW
 from guahao.web.framework.public_routes import PUBLIC_ROUTES
 
 CACHED = "public, max-age=1, stale-while-revalidate=5, stale-if-error=5"
@@ -129,6 +129,34 @@ async def test_each_language_is_stored_by_itself(still: Site) -> None:
         for language in ("zh-CN,zh;q=0.9", "en", "fr, en;q=0.5", "de")
     ]
     assert names == ["市第一医院", "First Hospital", "First Hospital", "市第一医院"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("accept-language", "en"),
+        ("cookie", f"{VIEW}={ELDER}"),
+        ("cookie", f"{THEME}=dark"),
+        ("accept", "application/json"),
+    ],
+)
+@pytest.mark.parametrize("path", EVERY_PATH)
+async def test_what_another_reader_is_sent_differs_only_by_headers_that_vary_names(
+    site: Site, path: str, name: str, value: str
+) -> None:
+    """A proxy or browser never shows an answer of another language or view, nor takes its tag."""
+    await add_session(site.platform)
+    await change(site.platform, "UPDATE hospitals SET name_en = 'First Hospital'")
+    plain = await site.get(path, headers={"Accept-Language": "zh"})
+    other = {"Accept-Language": "zh", name.title(): value}
+    answer = await site.get(path, headers=other)
+    assert answer.status_code == plain.status_code == 200
+    if answer.content == plain.content:
+        return
+    assert name in answer.headers["vary"]
+    assert name in plain.headers["vary"]
+    known = other | {"If-None-Match": plain.headers["etag"]}
+    assert (await site.get(path, headers=known)).status_code == 200
 
 
 async def test_parameters_in_any_order_are_the_same_request(still: Site) -> None:
