@@ -44,7 +44,7 @@ from guahao.store.messages import messages
 from guahao.store.supply import sessions as supply
 
 CHUNK = 100  # entries whose patients are locked in one transaction
-_SPARE = 5
+_SPARE = 5  # entries beyond those that can win, for the rules that refuse some
 READ_LEAST, READ_MOST = 1000, 64_000  # entries that are read at once
 
 WITNESS_LATE = timedelta(seconds=30)  # a witness's clock may be so much behind

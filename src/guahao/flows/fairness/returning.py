@@ -6,8 +6,9 @@ of the sessions, so that no place is free for a moment in between.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.modes import FIRST_COME, DatedMode, Release, mode_of, referral_places
@@ -206,32 +207,36 @@ async def _hold(
         return
     releases = await _releases(tx, [places for places, _ in gained.values()])
     policy = (await platform.policies.read(tx)).on(tx.now.date())
-    kept: list[HeldPlaces] = []
     sharing = [id for id in gained if releases[id].referral_percent]
     waiting = await store.waiting(tx, sharing) if sharing else []
+    kept: list[HeldPlaces] = []
     for id, (places, count) in gained.items():
-        release = releases[id]
         before = free_before.get(id, 0)
-        found = _fate(tx, places, release, policy, was_full=before <= 0)
         opens = opens_at(places.visit_date, places.rules, policy)
+        found = _fate(tx, places, releases[id], policy, was_full=before <= 0)
         if found.fate is Fate.FREE:
+            # Of a date that is released the swap index counts what came back; new is not back.
             if tx.now >= opens and cause is not Cause.PUBLISHED_LATE:
                 kept.append(HeldPlaces(id, count, cause, None, before, is_free=True))
-            continue
-        is_release = found.draw_at == opens
-        referrals = 0
-        if is_release:
-            drawn, referred = (
-                sum(row.places for row in waiting if (row.session_id, row.cause) == (id, kind))
-                for kind in (Cause.RELEASE, Cause.REFERRAL)
-            )
-            referrals = referral_places(count, drawn, referred, release.referral_percent)
-        if referrals:
-            kept.append(HeldPlaces(id, referrals, Cause.REFERRAL, None))
-        because = Cause.RELEASE if is_release else cause
-        came_back = None if is_release else before
-        kept.append(HeldPlaces(id, count - referrals, because, found.draw_at, came_back))
+        elif found.draw_at == opens:
+            kept += _for_release(id, count, opens, releases[id], waiting)
+        else:
+            kept.append(HeldPlaces(id, count, cause, found.draw_at, before))
     await store.hold(tx, kept)
+
+
+def _for_release(
+    session_id: int, count: int, opens: datetime, release: Release, waiting: Iterable[WaitingPlaces]
+) -> Iterator[HeldPlaces]:
+    """Divide places between the draw at the release and the declared share for referrals."""
+    drawn, referred = (
+        sum(row.places for row in waiting if (row.session_id, row.cause) == (session_id, cause))
+        for cause in (Cause.RELEASE, Cause.REFERRAL)
+    )
+    referrals = referral_places(count, drawn, referred, release.referral_percent)
+    if referrals:
+        yield HeldPlaces(session_id, referrals, Cause.REFERRAL, None)
+    yield HeldPlaces(session_id, count - referrals, Cause.RELEASE, opens)
 
 
 def _fate(
