@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -129,7 +128,7 @@ def main() -> None:
             _wait(base)
             asyncio.run(take(base, PICTURES, HERE))
         finally:
-            server.send_signal(signal.SIGINT)
+            server.terminate()
             server.wait()
 
 
