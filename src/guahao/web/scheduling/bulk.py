@@ -220,7 +220,7 @@ async def _show_copy(
     copied_on = Counter(
         session.wanted.visit_date
         for session in found or ()
-        if session.outcome in (CopyFate.NEW, CopyFate.DAY_OFF)
+        if isinstance(session.outcome, CopyFate)
     )
     mondays = flows.mondays_after(max(monday, page.today - timedelta(weeks=1)), _WEEKS_OFFERED)
     days = await calendars.days(platform, by, mondays[0], _sunday(mondays[-1]))
