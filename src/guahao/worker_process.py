@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guahao.errors import OperatorError
 from guahao.flows.kernel.clocks import comparing_clocks
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.messages.wechat import HELP_KEY
@@ -11,7 +12,7 @@ from guahao.notices.outbox import OutboxGateway
 from guahao.notices.wechat import OfficialAccount, WeChatGateway, api_of
 from guahao.settings import Settings, SettingsError
 from guahao.web.monitoring.logs import set_up_logs
-from guahao.wechat.api import Api
+from guahao.wechat.api import Api, UnreachableError, WeChatError
 from guahao.wiring import check_extras, open_platform, report_trail
 from guahao.worker import run_worker
 
@@ -31,7 +32,10 @@ async def work(settings: Settings, url: str) -> None:
 
 
 async def create_wechat_menu(settings: Settings, url: str) -> None:
-    """Replace the Official Account's menu if there is an account."""
+    """Replace the Official Account's menu if there is an account.
+
+    Raises OperatorError where WeChat cannot be reached or refuses.
+    """
     async with open_platform(settings, url) as platform:
         api = api_of(settings)
         if api is None:
@@ -40,6 +44,8 @@ async def create_wechat_menu(settings: Settings, url: str) -> None:
             await OfficialAccount(platform.db, platform.vault, api).create_menu(
                 settings.public_base, HELP_KEY
             )
+        except (UnreachableError, WeChatError) as error:
+            raise OperatorError(str(error)) from None
         finally:
             await api.close()
 

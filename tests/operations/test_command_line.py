@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import typer
+from tests.acceptance.processes import environment, guahao
 from typer.testing import CliRunner
 
 from guahao.cli import app
@@ -61,3 +63,16 @@ def test_a_command_imports_no_pages(command: str) -> None:
     assert "guahao.cli.commands" in loaded
     heavy = tuple(f"{name}." for name in HEAVY)
     assert [name for name in loaded if f"{name}.".startswith(heavy)] == []
+
+
+def test_wechat_that_is_away_is_one_sentence(database_url: str, tmp_path: Path) -> None:
+    account = {
+        "GUAHAO_WECHAT_APPID": "wx0123456789abcdef",
+        "GUAHAO_WECHAT_SECRET": "secret",
+        "GUAHAO_WECHAT_TOKEN": "token",
+        "GUAHAO_WECHAT_API_BASE": "http://127.0.0.1:1",
+    }
+    refused = guahao("wechat", "menu", env=environment(database_url, tmp_path, **account))
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1] == "guahao: WeChat gave no answer that can be read"
+    assert "Traceback" not in refused.stderr

@@ -65,7 +65,6 @@ class LazyGroup(TyperGroup):
 
 app = typer.Typer(
     cls=LazyGroup,
-    help="guahao (挂号): a city's appointment-registration platform.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,  # personal data has no business on a terminal

@@ -23,7 +23,6 @@ from guahao.rules.integration.pushing import KINDS, WebhookRefusal
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import SYSTEM
 from guahao.settings import read_settings
-from guahao.wechat.api import UnreachableError, WeChatError
 from guahao.worker_process import create_wechat_menu
 
 clients_app = typer.Typer(
@@ -228,8 +227,5 @@ def wechat_menu() -> None:
     if settings.wechat_appid is None:
         raise CommandError("there is no Official Account: set GUAHAO_WECHAT_APPID and the others")
     with wiring.application_url(settings, migrated=True) as url:
-        try:
-            uvloop.run(create_wechat_menu(settings, url))
-        except (UnreachableError, WeChatError) as error:
-            raise CommandError(str(error)) from None
+        uvloop.run(create_wechat_menu(settings, url))
     typer.echo("The menu is made; WeChat shows it to new followers at once, to others in a day.")
