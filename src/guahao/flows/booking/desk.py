@@ -16,8 +16,8 @@ import asyncio
 import random
 from collections import Counter as Counts
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
@@ -39,7 +39,6 @@ from guahao.flows.booking.together import (
     PairBooked,
     PairNotBooked,
     PairRequest,
-    Place,
     book_pair,
 )
 from guahao.flows.booking.velocity import Velocity
@@ -125,7 +124,7 @@ NotDecided = Busy | TooFast | OutcomeUnknown | NotBooked
 DeskAnswer = Answer | NotDecided
 DeskPairAnswer = PairAnswer | NotDecided
 DeskRescheduleAnswer = RescheduleAnswer | NotDecided
-_Request = TypeVar("_Request")
+_Request = TypeVar("_Request", bound=DeskRequest | PairRequest | RescheduleRequest)
 _Answer = TypeVar("_Answer", bound=Answer | PairAnswer | RescheduleAnswer)
 _Serve = Callable[
     [Platform, Sequence[_Request], float | None],
@@ -155,9 +154,8 @@ class Desk:
         self.velocity = Velocity(platform.settings, platform.rates)
         self._queue = queue
         self._waiting = 0
-        self._told: dict[tuple[int, int | None, int, int], datetime] = {}
-        self._told_reschedules: dict[tuple[int, int | None, int, int], datetime] = {}
-        self._told_pairs: dict[tuple[int, int | None, tuple[Place, Place]], PairNotBooked] = {}
+        # By what was asked: the own moment, in Unix seconds, and the answer until then.
+        self._told: dict[tuple[Hashable, ...], tuple[float, Any]] = {}
         self._open = False
         self._lanes: list[_Lane[DeskRequest, Answer]] = [
             _Lane(platform, serve, batch, self._taken, patient) for _ in range(lanes)
@@ -210,94 +208,66 @@ class Desk:
         an account's token; the batch checks that it has not ended.
         """
         request = DeskRequest(actor, key, patient_id, session_id, channel, login_id=login_id)
-        if caller is None or actor.kind != "account":
-            return await self.submit(request)
-        now = self._platform.db.seconds()
-        wait_seconds = self.velocity.booking(actor.id, caller, now)
-        if wait_seconds is not None:
-            _answers.labels(TooFast.code).inc()
-            return TooFast(wait_seconds)
-        subject = (actor.id, login_id, patient_id, session_id)
-        told = self._told.get(subject)
-        if told is not None and now < told.timestamp():
-            # Asking again before the own moment costs the database nothing.
-            self.velocity.no_place(caller, now)
-            _answers.labels(Refusal.NOT_RELEASED.value).inc()
-            return BeforeOwnMoment(retry_from=told)
-        answer = await self.submit(request)
-        if isinstance(answer, BeforeOwnMoment) and answer.retry_from is not None:
-            if len(self._told) >= _TOLD_MAX:
-                self._told.clear()
-            self._told[subject] = answer.retry_from
-        booked_now = isinstance(answer, AppointmentView) and answer.booked_at.timestamp() >= now
-        if not booked_now and not isinstance(answer, OutcomeUnknown):
-            self.velocity.no_place(caller, now)
-        return answer
+        lane, what = self._lane_of(request), (patient_id, session_id)
+        return await self._submit_counted(lane, request, caller, what)
 
     async def book_together(
         self, request: PairRequest, caller: Caller | None = None
     ) -> DeskPairAnswer:
         """Book two places or none, as `book` does; two attempts of an account are counted."""
-        actor = request.actor
-        if caller is None or actor.kind != "account":
-            return await self._submit(self._pairs, request)
-        now = self._platform.db.seconds()
-        wait_seconds = self.velocity.two_bookings(actor.id, caller, now)
-        if wait_seconds is not None:
-            _answers.labels(TooFast.code).inc()
-            return TooFast(wait_seconds)
-        subject = (actor.id, request.login_id, request.places)
-        told = self._told_pairs.get(subject)
-        until = None if told is None else told.refused.retry_from
-        answer: DeskPairAnswer
-        if told is not None and until is not None and now < until.timestamp():
-            _answers.labels(Refusal.NOT_RELEASED.value).inc()
-            answer = told
-        else:
-            answer = await self._submit(self._pairs, request)
-            if isinstance(answer, PairNotBooked) and isinstance(answer.refused, BeforeOwnMoment):
-                if len(self._told_pairs) >= _TOLD_MAX:
-                    self._told_pairs.clear()
-                # Without names, which that refusal does not say.
-                self._told_pairs[subject] = answer = replace(answer, names=())
-        booked_now = (
-            isinstance(answer, PairBooked) and answer.bookings[0].booked_at.timestamp() >= now
-        )
-        if not booked_now and not isinstance(answer, OutcomeUnknown):
-            for _ in request.places:
-                self.velocity.no_place(caller, now)
-        return answer
+        places = request.places
+        return await self._submit_counted(self._pairs, request, caller, places, len(places))
 
     async def reschedule(
         self, request: RescheduleRequest, caller: Caller | None = None
     ) -> DeskRescheduleAnswer:
         """Book a place instead of a booking, as `book` does; an account's attempt is counted."""
-        if caller is None or request.actor.kind != "account":
-            return await self._submit(self._reschedules, request)
+        what = (request.appointment_id, request.session_id)
+        return await self._submit_counted(self._reschedules, request, caller, what)
+
+    async def _submit_counted(
+        self,
+        lane: _Lane[_Request, _Answer],
+        request: _Request,
+        caller: Caller | None,
+        what: tuple[Hashable, ...],
+        places: int = 1,
+    ) -> _Answer | NotDecided:
+        """Submit what an account asks for, unless it asks too often or before its own moment.
+
+        `what`: what is asked for, whatever the key. Who asks for the same again before their own
+        moment is answered as before, which costs the database nothing.
+        """
+        actor = request.actor
+        if caller is None or actor.kind != "account":
+            return await self._submit(lane, request)
         now = self._platform.db.seconds()
-        wait_seconds = self.velocity.booking(request.actor.id, caller, now)
+        wait_seconds = self.velocity.booking(actor.id, caller, now, places)
         if wait_seconds is not None:
             _answers.labels(TooFast.code).inc()
             return TooFast(wait_seconds)
-        subject = (request.actor.id, request.login_id, request.appointment_id, request.session_id)
-        told = self._told_reschedules.get(subject)
-        if told is not None and now < told.timestamp():
-            self.velocity.no_place(caller, now)
+        asked = (lane, actor.id, request.login_id, what)
+        until, told = self._told.get(asked, (0.0, None))
+        answer: _Answer | NotDecided
+        if told is not None and now < until:
             _answers.labels(Refusal.NOT_RELEASED.value).inc()
-            return BeforeOwnMoment(retry_from=told)
-        answer = await self._submit(self._reschedules, request)
-        if isinstance(answer, BeforeOwnMoment) and answer.retry_from is not None:
-            if len(self._told_reschedules) >= _TOLD_MAX:
-                self._told_reschedules.clear()
-            self._told_reschedules[subject] = answer.retry_from
-        booked_now = isinstance(answer, Rescheduled) and answer.booking.booked_at.timestamp() >= now
-        if not booked_now and not isinstance(answer, OutcomeUnknown):
-            self.velocity.no_place(caller, now)
+            answer = told
+        else:
+            answer = await self._submit(lane, request)
+            if (moment := _own_moment(answer)) is not None:
+                if len(self._told) >= _TOLD_MAX:
+                    self._told.clear()
+                self._told[asked] = moment.timestamp(), answer
+        if not isinstance(answer, OutcomeUnknown) and not _is_booked_since(now, answer):
+            self.velocity.no_place(caller, now, places)
         return answer
 
     def submit(self, request: DeskRequest) -> asyncio.Future[DeskAnswer]:
         """Queue a request and return its future answer; requests for a session keep their order."""
-        return self._submit(self._lanes[request.session_id % len(self._lanes)], request)
+        return self._submit(self._lane_of(request), request)
+
+    def _lane_of(self, request: DeskRequest) -> _Lane[DeskRequest, Answer]:
+        return self._lanes[request.session_id % len(self._lanes)]
 
     def _submit(
         self, lane: _Lane[_Request, _Answer], request: _Request
@@ -507,6 +477,26 @@ async def _serve_one(
         else:
             return answer
     return failure
+
+
+def _own_moment(answer: object) -> datetime | None:
+    """Return the moment before which the same is refused again; None where there is none."""
+    refused = answer.refused if isinstance(answer, PairNotBooked) else answer
+    return refused.retry_from if isinstance(refused, BeforeOwnMoment) else None
+
+
+def _is_booked_since(now: float, answer: object) -> bool:
+    """Return whether an answer is a booking made after `now`, and not one made earlier."""
+    match answer:
+        case AppointmentView():
+            booking = answer
+        case Rescheduled():
+            booking = answer.booking
+        case PairBooked():
+            booking = answer.bookings[0]
+        case _:
+            return False
+    return booking.booked_at.timestamp() >= now
 
 
 def _outcome(answer: DeskAnswer | DeskPairAnswer | DeskRescheduleAnswer | Exception) -> str:

@@ -89,7 +89,8 @@ class PairBooked:
 class PairNotBooked:
     """Why neither is booked, and which patients it is about, with the names of the actor's own.
 
-    `names` is empty where the reason is that a patient is not the actor's.
+    `names` is empty where the reason is that a patient is not the actor's, and before a patient's
+    own moment: that answer is kept until then, and nobody is named in it.
     """
 
     refused: Refused[Refusal]
@@ -171,6 +172,8 @@ def _not_booked(
     refused: Refused[Refusal],
     patient_ids: Sequence[int],
 ) -> PairNotBooked:
+    if isinstance(refused, BeforeOwnMoment):
+        return PairNotBooked(refused, tuple(patient_ids), ())
     found = [loaded.patients[id] for id in patient_ids if id in loaded.patients]
     return PairNotBooked(
         refused,

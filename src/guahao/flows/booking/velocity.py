@@ -79,37 +79,29 @@ class Velocity:
         """
         return self._rates.attempt(self._gate, sha256(token).hexdigest(), now)
 
-    def booking(self, account_id: int, caller: Caller, now: float) -> int | None:
-        """Count an account's attempt to book, and the place that it may get.
+    def booking(self, account_id: int, caller: Caller, now: float, places: int = 1) -> int | None:
+        """Count an account's attempt to book so many places, and the places that it may get.
 
-        Call `no_place` with the same `now` if it got none; the attempt stays counted.
+        All or nothing is counted. Call `no_place` with the same `now` if it got none; the attempt
+        stays counted.
         """
-        return self._rates.attempt_all(self._tried(account_id, caller), now)
-
-    def two_bookings(self, account_id: int, caller: Caller, now: float) -> int | None:
-        """Count two attempts of an account, or neither; call `no_place` twice if it got none."""
-        tried = self._tried(account_id, caller)
-        wait_seconds = self._rates.attempt_all(tried, now)
-        if wait_seconds is not None:
-            return wait_seconds
-        wait_seconds = self._rates.attempt_all(tried, now)
-        if wait_seconds is not None:
-            for limit, subject in tried:
-                self._rates.undo(limit, subject, now)
-        return wait_seconds
-
-    def _tried(self, account_id: int, caller: Caller) -> list[tuple[Limit, str]]:
         subject = str(account_id)
         tried = [(limit, subject) for limit in self._bookings_by_account]
         if caller.limited:
             tried += self._by_place(self._bookings, caller)
             tried += self._by_place(self._places, caller)
-        return tried
+        for counted in range(places):
+            wait_seconds = self._rates.attempt_all(tried, now)
+            if wait_seconds is not None:
+                for limit, subject in tried * counted:
+                    self._rates.undo(limit, subject, now)
+                return wait_seconds
+        return None
 
-    def no_place(self, caller: Caller, now: float) -> None:
-        """Uncount the place that `booking` counted at `now`."""
+    def no_place(self, caller: Caller, now: float, places: int = 1) -> None:
+        """Uncount the places that `booking` counted at `now`."""
         if caller.limited:
-            for limit, subject in self._by_place(self._places, caller):
+            for limit, subject in self._by_place(self._places, caller) * places:
                 self._rates.undo(limit, subject, now)
 
     def registration(self, account_id: int, caller: Caller, now: float) -> int | None:
