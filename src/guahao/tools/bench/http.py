@@ -31,7 +31,7 @@ Issue = Callable[[Platform], Callable[[int], str]]  # makes the issuer of access
 
 _SECONDS = 5  # a round of wrk
 _CONNECTIONS = 128
-_PERSONS_A_ROUND = 60_000  # more than any round can book
+_PERSONS_A_ROUND = 30_000  # more than any round can book
 _PERSONS = 2 * ROUNDS * _PERSONS_A_ROUND
 _SCRIPT = Path(__file__).with_name("book.lua")
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
@@ -104,7 +104,7 @@ async def run_wrk(
                     *("wrk", "--threads=1", f"--connections={_CONNECTIONS // len(ports)}"),
                     *(f"--duration={_SECONDS}s", "--latency", f"--script={_SCRIPT}"),
                     *(f"http://127.0.0.1:{port}", "--", str(people)),
-                    *map(str, (skip + number * share, *sessions)),
+                    *map(str, (skip + number * share, share, *sessions)),
                 ],
             )
             for number, port in enumerate(ports)

@@ -91,7 +91,9 @@ def _seconds(process: psutil.Process) -> float:
 
 def show_used(console: Console, rounds: Mapping[str, Sequence[tuple[int, Used]]]) -> None:
     """Print the processor time for a booking: medians of rounds of (bookings, what they used)."""
-    table = Table(title="Processor time for a booking, µs")
+    table = Table(
+        title="Processor time for a booking, µs", caption="wrk's with what it prepares beforehand"
+    )
     for heading in ("", "web", "PostgreSQL", "wrk", "together"):
         table.add_column(heading, justify="left" if not heading else "right")
     for name, ran in rounds.items():
