@@ -20,7 +20,7 @@ from tests.browser.visitor import DESKTOP, PATIENCE_SECONDS, Visitor
 from tests.city import phone, resident_id
 from tests.flows.fairness.winning import DRAW, WIN
 
-from guahao.rules.kernel.limits import RENOWNED_SPECIALIST
+from guahao.rules.kernel.limits import NEW_CITY, RENOWNED_SPECIALIST, add_months
 
 ENGLISH = {"locale": "en-GB"}
 WITHOUT_SCRIPTS = {"java_script_enabled": False}
@@ -455,11 +455,14 @@ def city(city_database_url: str) -> Iterator[psycopg.Connection]:
 
 
 def release_a_session(city: psycopg.Connection, now: datetime) -> int:
-    """Let a hospital release the day of one of its sessions at this very moment."""
+    """Let a hospital release the day of one of its sessions at this very moment.
+
+    A session within the horizon: timetables that other tests change reach beyond it.
+    """
     row = city.execute(
         """
         SELECT id, visit_date - %(today)s FROM clinic_sessions
-        WHERE visit_date > %(today)s + 8 AND stopped_at IS NULL
+        WHERE visit_date > %(today)s + 8 AND visit_date < %(horizon)s AND stopped_at IS NULL
           AND booked + held + reserved < capacity AND title <> %(checked_only)s
           AND NOT EXISTS (
               SELECT FROM release_modes m
@@ -469,7 +472,11 @@ def release_a_session(city: psycopg.Connection, now: datetime) -> int:
                 AND coalesce(m.title, clinic_sessions.title) = clinic_sessions.title)
         ORDER BY random() LIMIT 1
         """,
-        {"today": now.date(), "checked_only": RENOWNED_SPECIALIST},
+        {
+            "today": now.date(),
+            "horizon": add_months(now.date(), NEW_CITY.horizon_months),
+            "checked_only": RENOWNED_SPECIALIST,
+        },
     ).fetchone()
     assert row is not None
     city.execute(

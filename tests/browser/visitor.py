@@ -23,6 +23,7 @@ from playwright.async_api import (
     Response,
     async_playwright,
 )
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 from tests.browser.reach.walking import is_walked
 
 # Without the windows of a whole browser it takes less than half of the processor's time.
@@ -74,11 +75,16 @@ class Visitor:
 
     async def press(self, name: str) -> None:
         """Press the button or follow the link of that name, and wait for the next page."""
-        found = self.page.get_by_role("main").get_by_role("button", name=name, exact=True)
-        if not await found.count():
-            found = self.page.get_by_role("main").get_by_role("link", name=name, exact=True)
-        async with self.page.expect_navigation():
-            await found.click()
+        main = self.page.get_by_role("main")
+        button = main.get_by_role("button", name=name, exact=True)
+        link = main.get_by_role("link", name=name, exact=True)
+        try:
+            async with self.page.expect_navigation():
+                await button.or_(link).first.click()
+        except PlaywrightTimeoutError as error:
+            # What stands there instead says more than that something is missing.
+            said = f"no next page by {name} on {self.path}: {await self.text()}"
+            raise AssertionError(said) from error
 
     async def fill(self, label: str, text: str) -> None:
         """Type into the field of that label."""
