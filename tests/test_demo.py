@@ -13,13 +13,17 @@ from rich.console import Console
 from tests.city import Clock, open_platform
 from tests.rules.reading import verify
 from tests.supply import Rows, at
+from tests.web.staff_site import add_member
 
 from guahao.flows.fairness.drawn import proof_file
 from guahao.flows.kernel.platform import Platform
+from guahao.flows.policy import policy_trials
 from guahao.flows.staff.trail import verify_trail
 from guahao.rules.attendance.penalties import suspended_until, suspensions
 from guahao.rules.kernel.limits import Policy, add_months
+from guahao.rules.kernel.policies import DatedPolicy
 from guahao.rules.people.identity import valid_document, valid_phone
+from guahao.rules.staff.staff import Role
 from guahao.rules.supply.releasing import date_refusal
 from guahao.settings import Settings
 from guahao.store.hospitals import directory
@@ -366,6 +370,25 @@ async def test_the_city_has_draws_behind_it_and_before_it(
     assert rows.one("SELECT count(*) FROM release_modes") > (0,)
     findings = (await audit(platform)).findings
     assert [one.name for one in findings if one.disagreements] == []
+
+
+async def test_the_rules_give_the_answers_of_the_past_again(platform: Platform) -> None:
+    await seed(platform, 6, 20, 3000)
+    by = await add_member(platform, Role.ADMINISTRATOR)
+    policy = platform.policies.known.first
+    new = DatedPolicy(date(2027, 9, 1), policy)
+    trial_id = await policy_trials.start(platform, by, new, policy_trials.DAYS)
+    await policy_trials.carry_out(platform, trial_id)
+    found = await policy_trials.view(platform, trial_id)
+    assert found is not None
+    assert found.outcome is not None
+    compared = found.outcome.comparison
+    answered = {word: counts[0] for word, counts in compared.outcomes.items() if counts[0] > 5}
+    assert answered.keys() >= {
+        *("booked", "sold_out", "not_released", "beyond_horizon", "next_day_closed"),
+        *("duplicate_department", "session_stopped", "patient_suspended"),
+    }
+    assert compared.agreeing >= 0.95 * compared.requests, compared.disagreements
 
 
 async def test_nobody_in_the_past_booked_while_suspended(platform: Platform, rows: Rows) -> None:

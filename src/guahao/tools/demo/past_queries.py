@@ -5,6 +5,7 @@ What differs from row to row follows from a hash of its id, so that the same cit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from guahao.store.kernel.db import Tx
@@ -100,28 +101,15 @@ _REQUESTS = """
       AND (a.channel <> 'phone' OR a.id = ANY(%(by_phone)s::bigint[]))
     ORDER BY a.booked_at, a.id
 """
-# What people were told when they could not have what they asked for; most then took another.
-_REFUSALS = (
-    ("sold_out", 46),
-    ("seven_day_limit", 58),
-    ("not_released", 70),
-    ("next_day_closed", 78),
-    ("three_month_limit", 84),
-    ("duplicate_department", 89),
-    ("day_limit", 92),
-    ("patient_suspended", 96),
-    ("beyond_horizon", 98),
-    ("session_stopped", 100),
-)
-_CASES = " ".join(f"WHEN luck < {below} THEN '{word}'" for word, below in _REFUSALS)
-_REFUSED = f"""
+_REFUSED = """
     INSERT INTO booking_requests (actor_kind, actor_id, idempotency_key, patient_id,
                                   clinic_session_id, outcome, decided_at)
-    SELECT actor_kind, actor_id, idempotency_key || '-before', patient_id, clinic_session_id,
-           CASE {_CASES} END, decided_at - make_interval(secs => 5 + luck)
-    FROM (SELECT *, {_of_hundred("appointment_id", 5)} AS luck FROM booking_requests
-          WHERE outcome = 'booked') made
-    WHERE {_of_hundred("appointment_id", 6)} < 34 AND decided_at > %(since)s + interval '1 hour'
+    SELECT 'account', p.account_id, 'demo-refused-' || n.number, p.id, n.session_id, n.outcome, n.at
+    FROM unnest(%(patients)s::bigint[], %(sessions)s::bigint[], %(outcomes)s::text[],
+                %(at)s::timestamptz[])
+         WITH ORDINALITY n (patient_id, session_id, outcome, at, number)
+    JOIN patients p ON p.id = n.patient_id
+    WHERE p.account_id IS NOT NULL
 """
 _STOPPED = """
     INSERT INTO stop_sessions (stop_id, clinic_session_id)
@@ -172,11 +160,21 @@ async def add_messages(
     return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
 
 
-async def add_requests(tx: Tx, agent_id: int, by_phone: list[int]) -> None:
-    """Write the requests that are still kept: those that booked, and those refused before."""
+async def add_requests(
+    tx: Tx, agent_id: int, by_phone: list[int], refused: Sequence[tuple[int, int, str, datetime]]
+) -> None:
+    """Write the requests that are still kept: those that booked, and those refused.
+
+    `refused`: patient, session, reason and moment of each.
+    """
     span = {"since": tx.now - REQUESTS_KEPT, "until": tx.now}
     await tx.do(_REQUESTS, span | {"agent": agent_id, "by_phone": by_phone})
-    await tx.do(_REFUSED, span)
+    patients, sessions, outcomes, at = (
+        map(list, zip(*refused, strict=True)) if refused else [[]] * 4
+    )
+    await tx.do(
+        _REFUSED, {"patients": patients, "sessions": sessions, "outcomes": outcomes, "at": at}
+    )
 
 
 async def add_stopped(tx: Tx) -> None:

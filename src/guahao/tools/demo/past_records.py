@@ -20,6 +20,7 @@ from guahao.store.staff.demo_staff import first_hospitals
 from guahao.tools.demo import past_queries, past_trail
 from guahao.tools.demo import queries as store
 from guahao.tools.demo.past import Booking, Past, Session
+from guahao.tools.demo.past_refusals import draw_refused
 from guahao.tools.demo.past_trail import Act
 
 _GRACE = timedelta(minutes=5)
@@ -104,7 +105,7 @@ async def add_what_followed(tx: Tx, platform: Platform, past: Past, written: Wri
         finished = {"task": id, "outcome": outcome}
         acts.append(Act(closed_at, agent, "finish_call_task", subject, detail=finished))
     by_phone = [(id, booking) for id, booking in written.bookings if booking.channel == "phone"]
-    await past_queries.add_requests(tx, agent.id, [id for id, _ in by_phone])
+    await _add_requests(tx, platform, past, written, [id for id, _ in by_phone])
     await past_queries.add_stopped(tx)
     acts += await _add_calls(tx, written, accounts)
     acts += await _add_excuses(tx, platform, written)
@@ -113,6 +114,18 @@ async def add_what_followed(tx: Tx, platform: Platform, past: Past, written: Wri
     await _add_integration(tx, platform, past)
     await _add_announcements(tx)
     await past_trail.append(tx, platform.vault, acts)
+
+
+async def _add_requests(
+    tx: Tx, platform: Platform, past: Past, written: Written, by_phone: list[int]
+) -> None:
+    since, policy = tx.now - past_queries.REQUESTS_KEPT, platform.policies.known.first
+    refused = [
+        (written.crowd[one.person], one.session.id, one.reason.value, one.at)
+        for one in draw_refused(past, since, tx.now, policy)
+        if one.session.id is not None
+    ]
+    await past_queries.add_requests(tx, written.staff["agent"].id, by_phone, refused)
 
 
 def _suspended_at(past: Past, written: Written) -> dict[int, datetime]:
