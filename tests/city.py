@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from itertools import count
 
 from stdnum.cn import ric
+from tests.databases import ReusedConnection
 
 from guahao.flows.booking.cancelling import save_cancelled
 from guahao.flows.kernel.platform import Platform
@@ -71,6 +72,7 @@ async def open_platform(
     """A platform on a migrated database, with connections for callers in parallel."""
     # All connections from the start: callers in parallel would queue for a growing pool.
     db = Database(url, clock, min_size=8, max_size=8, prepared=prepared, read_url=read_url)
+    db.pool.connection_class = ReusedConnection
     vault = Vault("a secret key of the tests, long enough")
     await db.open()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 
 import psycopg
 import pytest
@@ -89,6 +90,14 @@ def test_a_table_that_has_grown_makes_a_new_database(
         database.drop()
 
 
+def test_resets_alone_let_no_table_grow(server_url: str, template_database: str) -> None:
+    database = ReusedDatabase(server_url, template_database, pages_max=5)
+    try:
+        assert len({database.clean() for _ in range(10)}) == 1
+    finally:
+        database.drop()
+
+
 def test_a_temporary_table_and_a_schema_change_taken_back_do_not(database: ReusedDatabase) -> None:
     url = database.clean()
     with psycopg.connect(url, autocommit=True) as conn:
@@ -124,3 +133,45 @@ def test_a_test_that_ends_every_session_gets_a_new_database_after_it(
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     assert database.clean() != url
+
+
+_SESSION = """
+    SELECT pg_backend_pid(), current_user, current_setting('work_mem'),
+           to_regclass('pg_temp.passing'), (SELECT count(*) FROM pg_prepared_statements),
+           (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())
+"""
+
+
+async def test_the_next_test_gets_the_same_sessions_as_good_as_new(
+    database: ReusedDatabase,
+) -> None:
+    async with (
+        open_platform(database.clean(), Clock()) as platform,
+        platform.db.transaction() as tx,
+    ):
+        [new] = await tx.rows(_SESSION)
+        await tx.do("PREPARE passing AS SELECT 1")
+        await tx.do("SELECT pg_advisory_lock(1)")
+        await tx.do("SET work_mem = 64")
+        await tx.do("SET ROLE NONE")
+        await tx.do("CREATE TEMPORARY TABLE passing ()")
+
+    async with (
+        open_platform(database.clean(), Clock()) as platform,
+        AsyncExitStack() as transactions,
+    ):
+        txs = [await transactions.enter_async_context(platform.db.transaction()) for _ in range(8)]
+        assert new in [(await tx.rows(_SESSION))[0] for tx in txs]
+
+
+async def test_a_session_within_a_transaction_is_ended(database: ReusedDatabase) -> None:
+    async with (
+        open_platform(database.clean(), Clock()) as platform,
+        platform.db.transaction() as tx,
+    ):
+        [(ended,)] = await tx.rows("SELECT pg_backend_pid()")
+        await tx.conn.close()
+    database.clean()
+    with psycopg.connect(database.url) as conn:
+        pids = conn.execute("SELECT pid FROM pg_stat_activity").fetchall()
+    assert (ended,) not in pids
