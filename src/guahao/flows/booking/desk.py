@@ -235,7 +235,7 @@ class Desk:
     ) -> _Answer | NotDecided:
         """Submit what an account asks for, unless it asks too often or before its own moment.
 
-        `what`: what is asked for, whatever the key. Who asks for the same again before their own
+        `what`: what is asked for, under any key. Who asks for the same again before their own
         moment is answered as before, which costs the database nothing.
         """
         actor = request.actor

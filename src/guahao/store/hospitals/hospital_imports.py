@@ -12,7 +12,7 @@ Table = Literal["hospital_imports", "search_term_imports"]
 
 
 @dataclass(frozen=True, slots=True)
-class HospitalImport:
+class FileImport:
     """An uploaded file; `content` None once it was applied."""
 
     id: int
@@ -23,13 +23,7 @@ class HospitalImport:
 
 
 async def add(
-    tx: Tx,
-    staff_id: int,
-    filename: str,
-    content: bytes,
-    *,
-    include_hidden: bool,
-    table: Table = "hospital_imports",
+    tx: Tx, table: Table, staff_id: int, filename: str, content: bytes, *, include_hidden: bool
 ) -> int:
     """Save a file in place of the same person's earlier unapplied one; return its id."""
     await tx.do(
@@ -55,16 +49,11 @@ async def add(
 
 
 async def one(
-    tx: Tx,
-    staff_id: int,
-    import_id: int,
-    *,
-    lock: bool = False,
-    table: Table = "hospital_imports",
-) -> HospitalImport | None:
+    tx: Tx, table: Table, staff_id: int, import_id: int, *, lock: bool = False
+) -> FileImport | None:
     """Return the person's own file, or None."""
     return await tx.record(
-        HospitalImport,
+        FileImport,
         f"""
         SELECT id, filename, at, content, include_hidden FROM {table}
         WHERE id = %(id)s AND staff_id = %(staff_id)s {"FOR UPDATE" if lock else ""}
@@ -73,7 +62,7 @@ async def one(
     )
 
 
-async def note_applied(tx: Tx, import_id: int, table: Table = "hospital_imports") -> None:
+async def note_applied(tx: Tx, table: Table, import_id: int) -> None:
     """Record that a file was applied, and delete its content."""
     await tx.do(
         f"UPDATE {table} SET content = NULL, applied_at = %(at)s WHERE id = %(id)s",

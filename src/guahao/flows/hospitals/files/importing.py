@@ -7,35 +7,35 @@ hospital is ever removed. Rules of a hospital that exists change from tomorrow o
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from guahao.flows.hospitals import hospital_rules, hospitals
 from guahao.flows.hospitals.files import columns as c
+from guahao.flows.hospitals.files.previews import (
+    FilePreview,
+    SavedPreview,
+    read_upload,
+    save_upload,
+)
 from guahao.flows.hospitals.files.reading import Found, HospitalFileFault, HospitalRow, read
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.hospitals.hospital_rules import DatedRules
 from guahao.rules.hospitals.hospitals import HospitalFacts, HospitalRecord
-from guahao.rules.hospitals.importing import FileRefusal, decide_file
+from guahao.rules.hospitals.importing import FileRefusal
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff, Who
-from guahao.sheets.book import Limits
 from guahao.sheets.faults import Fault, Unreadable
-from guahao.sheets.hidden import LeftOut, without_hidden
-from guahao.sheets.read import read_book
 from guahao.sheets.values import CellFault
 from guahao.store.hospitals import hospital_imports as import_store
 from guahao.store.hospitals import hospital_rules as rules_store
 from guahao.store.hospitals import hospitals as store
 from guahao.store.kernel.db import Tx
 
-LIMITS = Limits(bytes=4 * 1024 * 1024, rows=5000)
-_FILENAME_MAX = 120
+_TABLE: import_store.Table = "hospital_imports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,54 +62,21 @@ class Change:
     fields: list[tuple[str, Any, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a file would do; with any fault, nothing."""
-
-    unreadable: Unreadable | None = None
-    faults: list[Fault] = field(default_factory=list)
-    additions: list[Addition] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-    same: int = 0
-    left_out: list[LeftOut] = field(default_factory=list)
-    may_hide_rows: bool = False
-
-    @property
-    def is_right(self) -> bool:
-        """Return whether the file could be applied."""
-        return self.unreadable is None and not self.faults
-
-    @property
-    def version(self) -> str:
-        """Return a version that changes whenever the file would do something else."""
-        return version_of((self.additions, self.changes))
-
-
-@dataclass(frozen=True, slots=True)
-class SavedPreview:
-    """A file that waits for its confirmation, or has had it (`preview` None)."""
-
-    id: int
-    filename: str
-    preview: Preview | None
+class Preview(FilePreview[Addition, Change]):
+    """What a file of hospitals would do."""
 
 
 async def receive(
     platform: Platform, by: Staff, filename: str, content: bytes, *, include_hidden: bool = False
 ) -> int:
-    """Store a file for its preview; return its id.
-
-    `include_hidden`: hidden sheets too, and rows that are hidden or filtered out.
-    """
-    name = filename[-_FILENAME_MAX:]
-    async with platform.db.transaction() as tx:
-        return await import_store.add(tx, by.id, name, content, include_hidden=include_hidden)
+    """Store a file for its preview; return its id."""
+    return await save_upload(platform, by, _TABLE, filename, content, include_hidden=include_hidden)
 
 
-async def show(platform: Platform, by: Staff, import_id: int) -> SavedPreview | None:
+async def show(platform: Platform, by: Staff, import_id: int) -> SavedPreview[Preview] | None:
     """Return the member's own file as it would be applied now, or None."""
     async with platform.db.transaction() as tx:
-        saved = await import_store.one(tx, by.id, import_id)
+        saved = await import_store.one(tx, _TABLE, by.id, import_id)
     if saved is None:
         return None
     preview = None
@@ -124,7 +91,7 @@ async def preview_of(
     platform: Platform, filename: str, content: bytes, *, include_hidden: bool = False
 ) -> Preview:
     """Return what a file would do."""
-    found = await _read(filename, content, include_hidden=include_hidden)
+    found = await read_upload(read, filename, content, include_hidden=include_hidden)
     if isinstance(found, Unreadable):
         return Preview(found)
     async with platform.db.transaction() as tx:
@@ -136,13 +103,15 @@ async def confirm(
 ) -> Preview | Refused[FileRefusal]:
     """Apply the member's own file if it still does what was `seen`; return what was done."""
     async with acting(platform, by.who) as act:
-        saved = await import_store.one(act.tx, by.id, import_id, lock=True)
+        saved = await import_store.one(act.tx, _TABLE, by.id, import_id, lock=True)
         if saved is None or saved.content is None:
             return Refused(FileRefusal.UNKNOWN)
-        found = await _read(saved.filename, saved.content, include_hidden=saved.include_hidden)
+        found = await read_upload(
+            read, saved.filename, saved.content, include_hidden=saved.include_hidden
+        )
         outcome = await _apply(act, found, seen)
-        if isinstance(outcome, Preview):
-            await import_store.note_applied(act.tx, import_id)
+        if not isinstance(outcome, Refused):
+            await import_store.note_applied(act.tx, _TABLE, import_id)
         return outcome
 
 
@@ -150,22 +119,9 @@ async def apply(
     platform: Platform, who: Who, filename: str, content: bytes, *, include_hidden: bool = False
 ) -> Preview | Refused[FileRefusal]:
     """Apply a file as it is, for an operator; return what was done."""
-    found = await _read(filename, content, include_hidden=include_hidden)
+    found = await read_upload(read, filename, content, include_hidden=include_hidden)
     async with acting(platform, who) as act:
         return await _apply(act, found, None)
-
-
-async def _read(filename: str, content: bytes, *, include_hidden: bool) -> Found | Unreadable:
-    book = await asyncio.to_thread(read_book, content, filename, LIMITS)
-    if isinstance(book, Unreadable):
-        return book
-    left_out: list[LeftOut] = []
-    if not include_hidden:
-        book, left_out = without_hidden(book)
-    found = await asyncio.to_thread(read, book)
-    found.left_out = left_out
-    found.may_hide_rows = book.may_hide_rows and not include_hidden
-    return found
 
 
 async def _apply(
@@ -177,12 +133,7 @@ async def _apply(
     await store.lock_directory(act.tx)
     await rules_store.lock_hospitals(act.tx, [row.code for row in found.rows])
     preview = await _compare(act.tx, found)
-    refusal = decide_file(
-        is_correct=preview.is_right,
-        is_as_seen=seen is None or preview.version == seen,
-        changes_something=bool(preview.additions or preview.changes),
-    )
-    if refusal is not None:
+    if (refusal := preview.refusal(seen)) is not None:
         return Refused(refusal)
     await _write(act, preview)
     return preview

@@ -5,27 +5,27 @@ A row is the term of its kind and name: new, changed or as it is. What the file 
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
-from guahao.flows.hospitals.files.importing import LIMITS
+from guahao.flows.hospitals.files.previews import (
+    FilePreview,
+    SavedPreview,
+    read_upload,
+    save_upload,
+)
 from guahao.flows.hospitals.files.term_reading import SHIPPED, FoundTerms, TermRow, read, shipped
 from guahao.flows.hospitals.search_terms import SUBJECT
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.hospitals.importing import FileRefusal, decide_file
+from guahao.rules.hospitals.importing import FileRefusal
 from guahao.rules.hospitals.search_terms import SearchTerm, TermFacts, key_of
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff
-from guahao.sheets.faults import Fault, Unreadable
-from guahao.sheets.hidden import LeftOut, without_hidden
-from guahao.sheets.read import read_book
+from guahao.sheets.faults import Unreadable
 from guahao.store.hospitals import hospital_imports as import_store
 from guahao.store.hospitals import search_terms as store
 
 _TABLE: import_store.Table = "search_term_imports"
-_FILENAME_MAX = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,47 +36,15 @@ class TermChange:
     facts: TermFacts
 
 
-@dataclass(frozen=True, slots=True)
-class TermPreview:
-    """What a file would do; with any fault, nothing."""
-
-    unreadable: Unreadable | None = None
-    faults: list[Fault] = field(default_factory=list)
-    additions: list[TermFacts] = field(default_factory=list)
-    changes: list[TermChange] = field(default_factory=list)
-    same: int = 0
-    left_out: list[LeftOut] = field(default_factory=list)
-    may_hide_rows: bool = False
-
-    @property
-    def is_right(self) -> bool:
-        """Return whether the file could be applied."""
-        return self.unreadable is None and not self.faults
-
-    @property
-    def version(self) -> str:
-        """Return a version that changes whenever the file would do something else."""
-        return version_of((self.additions, self.changes))
-
-
-@dataclass(frozen=True, slots=True)
-class SavedTermPreview:
-    """A file that waits for its confirmation, or has had it (`preview` None)."""
-
-    id: int
-    filename: str
-    preview: TermPreview | None
+class TermPreview(FilePreview[TermFacts, TermChange]):
+    """What a file of search terms would do."""
 
 
 async def receive(
     platform: Platform, by: Staff, filename: str, content: bytes, *, include_hidden: bool = False
 ) -> int:
     """Store a file for its preview; return its id."""
-    name = filename[-_FILENAME_MAX:]
-    async with platform.db.transaction() as tx:
-        return await import_store.add(
-            tx, by.id, name, content, include_hidden=include_hidden, table=_TABLE
-        )
+    return await save_upload(platform, by, _TABLE, filename, content, include_hidden=include_hidden)
 
 
 async def receive_shipped(platform: Platform, by: Staff) -> int:
@@ -84,18 +52,20 @@ async def receive_shipped(platform: Platform, by: Staff) -> int:
     return await receive(platform, by, SHIPPED, shipped())
 
 
-async def show(platform: Platform, by: Staff, import_id: int) -> SavedTermPreview | None:
+async def show(platform: Platform, by: Staff, import_id: int) -> SavedPreview[TermPreview] | None:
     """Return the member's own file as it would be applied now, or None."""
     async with platform.db.transaction() as tx:
-        saved = await import_store.one(tx, by.id, import_id, table=_TABLE)
+        saved = await import_store.one(tx, _TABLE, by.id, import_id)
         existing = await store.listed(tx)
     if saved is None:
         return None
     preview = None
     if saved.content is not None:
-        found = await _read(saved.filename, saved.content, include_hidden=saved.include_hidden)
+        found = await read_upload(
+            read, saved.filename, saved.content, include_hidden=saved.include_hidden
+        )
         preview = _compared(found, existing)
-    return SavedTermPreview(saved.id, saved.filename, preview)
+    return SavedPreview(saved.id, saved.filename, preview)
 
 
 async def confirm(
@@ -103,22 +73,19 @@ async def confirm(
 ) -> TermPreview | Refused[FileRefusal]:
     """Apply the member's own file if it still does what was `seen`; return what was done."""
     async with acting(platform, by.who) as act:
-        saved = await import_store.one(act.tx, by.id, import_id, lock=True, table=_TABLE)
+        saved = await import_store.one(act.tx, _TABLE, by.id, import_id, lock=True)
         if saved is None or saved.content is None:
             return Refused(FileRefusal.UNKNOWN)
-        found = await _read(saved.filename, saved.content, include_hidden=saved.include_hidden)
-        preview = _compared(found, await store.lock_all(act.tx))
-        refusal = decide_file(
-            is_correct=preview.is_right,
-            is_as_seen=preview.version == seen,
-            changes_something=bool(preview.additions or preview.changes),
+        found = await read_upload(
+            read, saved.filename, saved.content, include_hidden=saved.include_hidden
         )
-        if refusal is not None:
+        preview = _compared(found, await store.lock_all(act.tx))
+        if (refusal := preview.refusal(seen)) is not None:
             return Refused(refusal)
         ids = await store.add(act.tx, preview.additions)
         for change in preview.changes:
             await store.change(act.tx, change.before.id, change.facts)
-        await import_store.note_applied(act.tx, import_id, _TABLE)
+        await import_store.note_applied(act.tx, _TABLE, import_id)
         for id, facts in zip(ids, preview.additions, strict=True):
             await act.record(
                 "add_search_term", (SUBJECT, id), reason=reason, detail={"after": asdict(facts)}
@@ -130,19 +97,6 @@ async def confirm(
         detail_of_all = {"added": len(preview.additions), "changed": len(preview.changes)}
         await act.record("import_search_terms", reason=reason, detail=detail_of_all)
         return preview
-
-
-async def _read(filename: str, content: bytes, *, include_hidden: bool) -> FoundTerms | Unreadable:
-    book = await asyncio.to_thread(read_book, content, filename, LIMITS)
-    if isinstance(book, Unreadable):
-        return book
-    left_out: list[LeftOut] = []
-    if not include_hidden:
-        book, left_out = without_hidden(book)
-    found = await asyncio.to_thread(read, book)
-    found.left_out = left_out
-    found.may_hide_rows = book.may_hide_rows and not include_hidden
-    return found
 
 
 def _compared(found: FoundTerms | Unreadable, existing: list[SearchTerm]) -> TermPreview:

@@ -12,23 +12,28 @@ from litestar.types import ASGIApp
 
 from guahao.flows.hospitals.files import columns as c
 from guahao.flows.hospitals.files import importing as flows
-from guahao.flows.hospitals.files.importing import SavedPreview
+from guahao.flows.hospitals.files.importing import Preview
+from guahao.flows.hospitals.files.previews import LIMITS, SavedPreview
 from guahao.rules.hospitals.hospitals import HospitalRecord
 from guahao.rules.hospitals.importing import FileRefusal
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role
 from guahao.sheets.write import Column, Kind, Table, workbook
+from guahao.web.administration.directory.uploads import (
+    receive_upload,
+    told_faults,
+    upload_form,
+)
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.http.uploads import XLSX
 from guahao.web.staff import StaffPage, StaffRoute
-from guahao.web.words.sheet_words import cell_text, file_text
 from guahao.words.catalogue import Language
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 _IMPORT = "/staff/hospitals/import"
 _ONE = "/staff/hospitals/imports/{import_id}"
-_FAULTS_SHOWN = 500
+_FORM = "staff/hospital_import.html"
 _WIDTHS = {
     "name": 28.0,
     "name_en": 32.0,
@@ -43,7 +48,7 @@ _WIDTHS = {
 
 def hospital_file_routes() -> list[StaffRoute]:
     """Return export, upload, preview and confirmation."""
-    limit = flows.LIMITS.bytes
+    limit = LIMITS.bytes
     return [
         StaffRoute("GET", "/staff/hospitals/export", _export, _ADMINISTRATOR),
         StaffRoute("GET", _IMPORT, _ask, _ADMINISTRATOR),
@@ -84,26 +89,11 @@ def _kind(name: str) -> Kind:
 
 
 async def _ask(page: StaffPage) -> ASGIApp:
-    return _form(page, "")
-
-
-def _form(page: StaffPage, refused: str, status: int = 200) -> ASGIApp:
-    megabytes = flows.LIMITS.bytes // 1024 // 1024
-    return page.show("staff/hospital_import.html", status, refused=refused, megabytes=megabytes)
+    return upload_form(page, _FORM)
 
 
 async def _receive(page: StaffPage) -> ASGIApp:
-    upload = page.files.get("file")
-    if upload is None:
-        return _form(page, page.say("请选择文件。"), 422)
-    id = await flows.receive(
-        page.services.platform,
-        page.staff,
-        upload.filename,
-        upload.data,
-        include_hidden=page.form.get("hidden") == "yes",
-    )
-    return page.redirect(_ONE.format(import_id=id))
+    return await receive_upload(page, flows.receive, _FORM, _ONE)
 
 
 async def _show(page: StaffPage) -> ASGIApp:
@@ -115,23 +105,19 @@ async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASG
     preview = saved.preview
     if preview is None:
         return page.redirect("/staff/hospitals")
-    unreadable = preview.unreadable
     return page.show(
         "staff/hospital_imported.html",
         status,
         saved=saved,
         preview=preview,
-        unreadable=file_text(unreadable.fault, page.language) if unreadable else "",
-        faults=[
-            (fault, cell_text(fault, page.language)) for fault in preview.faults[:_FAULTS_SHOWN]
-        ],
+        **told_faults(page, preview),
         headings={heading.name: heading.titles[page.language == "en"] for heading in c.HEADINGS},
         told=_told,
         refused=refused,
     )
 
 
-async def _kept(page: StaffPage) -> SavedPreview:
+async def _kept(page: StaffPage) -> SavedPreview[Preview]:
     id = read_id(page.request, "import_id", "not_found")
     saved = await flows.show(page.services.platform, page.staff, id)
     if saved is None:

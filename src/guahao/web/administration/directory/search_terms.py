@@ -10,7 +10,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows.hospitals import search_terms as flows
 from guahao.flows.hospitals.files import term_importing as files
-from guahao.flows.hospitals.files.importing import LIMITS
+from guahao.flows.hospitals.files.previews import LIMITS
 from guahao.flows.hospitals.files.term_reading import HEADINGS, KINDS, YES, normal
 from guahao.rules.hospitals.importing import FileRefusal
 from guahao.rules.hospitals.search_terms import (
@@ -27,11 +27,15 @@ from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import prose, search_text
 from guahao.rules.staff.staff import Role
 from guahao.sheets.write import Column, Table, csv_file, workbook
+from guahao.web.administration.directory.uploads import (
+    receive_upload,
+    told_faults,
+    upload_form,
+)
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.http.uploads import XLSX
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
-from guahao.web.words.sheet_words import cell_text, file_text
 from guahao.words.catalogue import Language
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
@@ -39,11 +43,11 @@ _LIST = "/staff/search-terms"
 _ONE = "/staff/search-terms/{term_id}"
 _IMPORT = "/staff/search-terms/import"
 _IMPORTED = "/staff/search-terms/imports/{import_id}"
+_FORM = "staff/search_term_import.html"
 _CSV = "text/csv; charset=utf-8"
 _LINES = frozenset({"also", "targets", "children"})
 _REASON_LENGTHS = range(2, 201)
 _TYPED_MAX = 80
-_FAULTS_SHOWN = 500
 _WIDTHS = {"also": 60.0, "targets": 44.0, "children": 36.0, "name_en": 22.0}
 
 
@@ -269,26 +273,11 @@ def _table(found: Iterable[SearchTerm], language: Language) -> Table:
 
 
 async def _ask(page: StaffPage) -> ASGIApp:
-    return _upload(page, "")
-
-
-def _upload(page: StaffPage, refused: str, status: int = 200) -> ASGIApp:
-    megabytes = LIMITS.bytes // 1024 // 1024
-    return page.show("staff/search_term_import.html", status, refused=refused, megabytes=megabytes)
+    return upload_form(page, _FORM)
 
 
 async def _receive(page: StaffPage) -> ASGIApp:
-    upload = page.files.get("file")
-    if upload is None:
-        return _upload(page, page.say("请选择文件。"), 422)
-    id = await files.receive(
-        page.services.platform,
-        page.staff,
-        upload.filename,
-        upload.data,
-        include_hidden=page.form.get("hidden") == "yes",
-    )
-    return page.redirect(_IMPORTED.format(import_id=id))
+    return await receive_upload(page, files.receive, _FORM, _IMPORTED)
 
 
 async def _receive_shipped(page: StaffPage) -> ASGIApp:
@@ -308,16 +297,12 @@ async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASG
     preview = saved.preview
     if preview is None:
         return page.redirect(_LIST)
-    unreadable = preview.unreadable
     return page.show(
         "staff/search_term_imported.html",
         status,
         saved=saved,
         preview=preview,
-        unreadable=file_text(unreadable.fault, page.language) if unreadable else "",
-        faults=[
-            (fault, cell_text(fault, page.language)) for fault in preview.faults[:_FAULTS_SHOWN]
-        ],
+        **told_faults(page, preview),
         kinds=_kinds(page),
         refused=refused,
         reason=page.form.get("reason", ""),
