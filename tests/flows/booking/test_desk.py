@@ -10,10 +10,12 @@ from datetime import date, timedelta
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 from tests.city import THURSDAY, Clock, ask, change, change_as_owner, open_platform
-from tests.crowd import WAITING, add_clinic, add_crowd, book, count, open_desk
+from tests.crowd import WAITING, add_clinic, add_crowd, book, booked, count, open_desk
 
-from guahao.flows.booking.desk import Busy, DeskAnswer
+from guahao.flows.booking.booking import DeskRequest
+from guahao.flows.booking.desk import Busy, DeskAnswer, serve
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.facts import Actor, BookingRequest
 from guahao.rules.kernel.limits import Policy
@@ -298,3 +300,30 @@ async def test_staff_may_book_for_the_person_before_them_an_account_for_its_own_
     assert stolen == nobody == Refused(Refusal.NOT_YOUR_PATIENT)
     assert isinstance(staff, AppointmentView)
     assert staff.channel == "phone"
+
+
+async def test_a_code_that_another_batch_has_just_drawn_is_drawn_again(
+    platform: Platform, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [session_id] = await add_clinic(platform)
+    other, *crowd = await add_crowd(platform, 3)
+    earlier = await booked(platform, other, session_id)
+    draws = [["00000001", "00000002"], store.new_codes(2)]
+    monkeypatch.setattr(store, "new_codes", lambda _: draws.pop(0))
+    same_code = platform.vault.index("code", "00000001")
+    requests = [
+        DeskRequest(person.actor, f"k{n}", person.patient_id, session_id, "api")
+        for n, person in enumerate(crowd)
+    ]
+    with capture_logs() as logs, psycopg.connect(database_url) as same_moment:
+        same_moment.execute(
+            "UPDATE appointments SET code_index = %s WHERE id = %s", (same_code, earlier.id)
+        )
+        serving = asyncio.create_task(serve(platform, requests))
+        while await ask(platform, WAITING) == [(0,)]:  # noqa: ASYNC110 - in PostgreSQL
+            await asyncio.sleep(0.01)
+        same_moment.commit()
+        answers = await serving
+    assert all(isinstance(answer, AppointmentView) for answer in answers), answers
+    assert logs == []  # not split into requests of one each
+    assert draws == []

@@ -47,6 +47,7 @@ from guahao.flows.people.accounts import Caller
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, Refused
 from guahao.rules.people.logins import LoginRefused
+from guahao.store.booking.booking import LIVE_CODE
 from guahao.store.kernel.db import CommitUnknownError, DatabaseAwayError, DatabaseState
 from guahao.store.kernel.views import AppointmentView
 
@@ -387,11 +388,16 @@ async def serve(
 
     A batch whose connection is lost is retried until the deadline: the idempotency keys show
     what was committed. A violated constraint splits the batch, so that a single request cannot
-    fail the others.
+    fail the others; but if another batch drew the same code at the same moment, new ones do.
     """
+    book = partial(book_batch, platform, requests, deadline)
     try:
-        book = partial(book_batch, platform, requests, deadline)
-        return await _again_if_lost(platform, book, len(requests), deadline)
+        try:
+            return await _again_if_lost(platform, book, len(requests), deadline)
+        except psycopg.errors.UniqueViolation as error:
+            if error.diag.constraint_name != LIVE_CODE:
+                raise
+            return await _again_if_lost(platform, book, len(requests), deadline)
     except _ONE_BY_ONE as error:
         _log.warning("batch_split", requests=len(requests), error=type(error).__name__)
     except Exception as error:  # noqa: BLE001 - raised again to its caller

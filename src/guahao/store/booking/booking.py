@@ -35,6 +35,7 @@ from guahao.store.kernel.views import PatientView, SessionView
 from guahao.store.people.patients import open_patient
 from guahao.store.supply.sessions import SESSION_COLUMNS, session_view
 
+LIVE_CODE = "appointments_live_code"  # the unique index of codes in use
 _SPARE_CODES = 8
 _CODES = 10**CODE_DIGITS
 _NUMBER = struct.Struct("I")
