@@ -64,23 +64,24 @@ class Batch:
 
     def decide(self, index: int, request: BookingRequest) -> Decision:
         self.requests.append(request)
-        repeated = self._repeated(request)
+        scope = request.scope
+        repeated = self._repeated(request, scope)
         if repeated is not None:
             return repeated
         refused = self.refusal(request)
         if isinstance(refused, BeforeOwnMoment):
             return refused  # its key stays unused
-        self.keys[request.scope] = index
+        self.keys[scope] = index
         if refused is not None:
             return refused
         self.take(request)
         return Accepted()
 
-    def _repeated(self, request: BookingRequest) -> Decision | None:
-        earlier = self.facts.earlier.get(request.scope)
+    def _repeated(self, request: BookingRequest, scope: KeyScope) -> Decision | None:
+        earlier = self.facts.earlier.get(scope)
         if earlier is not None:
             return Repeated(earlier) if _same_body(request, earlier) else KeyMismatch()
-        index = self.keys.get(request.scope)
+        index = self.keys.get(scope)
         if index is None:
             return None
         same = _same_body(request, self.requests[index])
@@ -147,12 +148,12 @@ class Batch:
         if patient.is_checked:
             return None
         policy, checks_names = self.facts.policy, self.facts.checks_names
-        live = sum(counted.is_live for counted in self._counted_of(patient))
-        if (checks_names and live >= policy.unchecked_live_bookings) or for_checked_only(
-            session.title, session.rules, policy, checks_names=checks_names
-        ):
+        if for_checked_only(session.title, session.rules, policy, checks_names=checks_names):
             return Refused(Refusal.PERSON_UNCHECKED)
-        return None
+        if not checks_names:
+            return None
+        live = sum(counted.is_live for counted in self._counted_of(patient))
+        return Refused(Refusal.PERSON_UNCHECKED) if live >= policy.unchecked_live_bookings else None
 
     def _counted_of(self, patient: PatientFacts) -> Counted:
         return self.counted.get(patient.id, patient.counted)
