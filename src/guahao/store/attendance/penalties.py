@@ -10,7 +10,7 @@ from typing import Any
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.store.booking.appointments import lock_persons, lock_sessions
 from guahao.store.hospitals.directory import RULES_COLUMNS, rules_columns, rules_on, take_rules
-from guahao.store.kernel.db import Tx
+from guahao.store.kernel.db import Tx, array
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ async def rules_promised(tx: Tx, session_ids: Sequence[int]) -> list[UnsettledSe
         WHERE s.id = ANY(%(ids)s::bigint[])
           AND EXISTS (SELECT FROM hospital_rules c WHERE c.hospital_id = s.hospital_id)
         """,
-        {"ids": list(session_ids)},
+        {"ids": array(session_ids)},
     )
 
 
@@ -98,7 +98,7 @@ async def waiting_patients(tx: Tx, session_ids: Sequence[int]) -> list[int]:
         SELECT DISTINCT patient_id FROM appointments
         WHERE clinic_session_id = ANY(%(ids)s::bigint[]) AND status = 'booked'
         """,
-        {"ids": list(session_ids)},
+        {"ids": array(session_ids)},
     )
     return [row[0] for row in rows]
 
@@ -115,7 +115,7 @@ async def attendance(tx: Tx, session_ids: Sequence[int]) -> list[AttendanceRecor
         FROM clinic_sessions s
         WHERE s.id = ANY(%(ids)s::bigint[])
         """,
-        {"ids": list(session_ids)},
+        {"ids": array(session_ids)},
     )
 
 
@@ -128,7 +128,7 @@ async def void_waiting(tx: Tx, session_ids: Sequence[int], status: str) -> list[
         WHERE clinic_session_id = ANY(%(ids)s::bigint[]) AND status = 'booked'
         RETURNING id AS appointment_id, patient_id
         """,
-        {"status": status, "now": tx.now, "ids": list(session_ids)},
+        {"status": status, "now": tx.now, "ids": array(session_ids)},
     )
 
 
@@ -161,7 +161,7 @@ async def void_spared(tx: Tx, session_ids: Sequence[int]) -> int:
         UPDATE appointments SET status = 'unverified', changed_at = %(now)s
         WHERE status = 'booked' AND id IN ({spared})
         """,
-        {"now": tx.now, "ids": list(session_ids)},
+        {"now": tx.now, "ids": array(session_ids)},
     )
 
 
@@ -170,7 +170,7 @@ async def _not_spared(tx: Tx, appointment_ids: Sequence[int]) -> list[int]:
     async with tx.as_platform():
         rows = await tx.rows(
             _SPARED.format(which="a.id = ANY(%(ids)s::bigint[])"),
-            {"ids": list(appointment_ids)},
+            {"ids": array(appointment_ids)},
         )
     spared = {row[0] for row in rows}
     return [id for id in appointment_ids if id not in spared]
@@ -180,7 +180,7 @@ async def mark_settled(tx: Tx, session_ids: Sequence[int]) -> None:
     """Exclude these sessions from all later sweeps."""
     await tx.do(
         "UPDATE clinic_sessions SET settled_at = %(now)s WHERE id = ANY(%(ids)s::bigint[])",
-        {"now": tx.now, "ids": list(session_ids)},
+        {"now": tx.now, "ids": array(session_ids)},
     )
 
 
@@ -188,7 +188,7 @@ async def lock_appointments_persons_and_sessions(tx: Tx, appointment_ids: Sequen
     """Lock everything these appointments count in, in the order of all flows."""
     rows = await tx.rows(
         "SELECT patient_id, clinic_session_id FROM appointments WHERE id = ANY(%(ids)s::bigint[])",
-        {"ids": list(appointment_ids)},
+        {"ids": array(appointment_ids)},
     )
     await lock_persons(tx, [row[0] for row in rows])
     await lock_sessions(tx, [row[1] for row in rows])
@@ -217,7 +217,7 @@ async def record_attendance(
         )
         SELECT id AS appointment_id, patient_id FROM changed
         """,
-        {"status": status, "now": tx.now, "ids": list(appointment_ids)},
+        {"status": status, "now": tx.now, "ids": array(appointment_ids)},
     )
 
 
@@ -246,7 +246,7 @@ async def no_shows_of(tx: Tx, patient_ids: Sequence[int]) -> list[NoShows]:
                          WHERE e.appointment_id = a.id AND e.withdrawn_at IS NULL)
         GROUP BY p.id ORDER BY p.id
         """,
-        {"ids": list(patient_ids)},
+        {"ids": array(patient_ids)},
     )
 
 

@@ -22,7 +22,7 @@ from guahao.store.hospitals.directory import (
     rules_on,
     rules_text,
 )
-from guahao.store.kernel.db import Tx
+from guahao.store.kernel.db import Tx, array
 from guahao.store.kernel.vault import Vault
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.people.patients import open_patient
@@ -213,12 +213,12 @@ _LOCKED_MANY = f"{_FACTS} WHERE a.id = ANY(%s::bigint[]) ORDER BY a.id FOR NO KE
 
 async def lock_persons(tx: Tx, patient_ids: Sequence[int]) -> None:
     """Lock persons in id order: the first lock of every flow that changes bookings."""
-    await tx.do(_LOCK_PATIENTS, {"ids": sorted(set(patient_ids))})
+    await tx.do(_LOCK_PATIENTS, {"ids": array(sorted(set(patient_ids)))})
 
 
 async def lock_sessions(tx: Tx, session_ids: Sequence[int]) -> None:
     """Lock clinic sessions in id order, after the persons."""
-    await tx.do(_LOCK_SESSIONS, (sorted(set(session_ids)),))
+    await tx.do(_LOCK_SESSIONS, (array(sorted(set(session_ids))),))
 
 
 async def lock_appointment(
@@ -240,7 +240,7 @@ async def lock_appointment(
 
 async def lock_appointments(tx: Tx, ids: Sequence[int]) -> dict[int, LockedAppointment]:
     """Lock appointments whose persons and sessions are locked, skipping unknown ids."""
-    rows = await tx.rows(_LOCKED_MANY, (tx.now.date(), sorted(set(ids))))
+    rows = await tx.rows(_LOCKED_MANY, (tx.now.date(), array(sorted(set(ids)))))
     return {row[0]: _locked(row) for row in rows}
 
 

@@ -20,7 +20,7 @@ from datetime import UTC, date, datetime, timedelta
 from guahao.rules.people.identity import valid_phone
 from guahao.store.booking import rescheduling
 from guahao.store.booking.appointments import appointments_by_id
-from guahao.store.kernel.db import Tx
+from guahao.store.kernel.db import Tx, array
 from guahao.store.kernel.ids import next_id
 from guahao.store.kernel.queue import defer
 from guahao.store.kernel.vault import Vault, VaultError
@@ -119,7 +119,7 @@ async def notify(tx: Tx, kind: str, appointment_ids: Sequence[int]) -> dict[int,
         ORDER BY a.id
         RETURNING id, appointment_id
         """,
-        {"kind": kind, "now": tx.now, "ids": list(appointment_ids)},
+        {"kind": kind, "now": tx.now, "ids": array(appointment_ids)},
     )
     await defer_delivery(tx, [row[0] for row in rows])
     return {row[1]: row[0] for row in rows}
@@ -135,7 +135,7 @@ async def notify_patients(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None
         ORDER BY id
         RETURNING id
         """,
-        {"kind": kind, "now": tx.now, "ids": list(patient_ids)},
+        {"kind": kind, "now": tx.now, "ids": array(patient_ids)},
     )
     await defer_delivery(tx, [row[0] for row in rows])
 
@@ -150,7 +150,7 @@ async def notify_accounts_once(tx: Tx, kind: str, patient_ids: Sequence[int]) ->
         ORDER BY account_id, id
         RETURNING id
         """,
-        {"kind": kind, "now": tx.now, "ids": list(patient_ids)},
+        {"kind": kind, "now": tx.now, "ids": array(patient_ids)},
     )
     await defer_delivery(tx, [row[0] for row in rows])
 

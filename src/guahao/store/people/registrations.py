@@ -8,7 +8,7 @@ from datetime import date
 
 from guahao.rules.kernel.text import name_key
 from guahao.rules.people.identity import Document
-from guahao.store.kernel.db import Tx
+from guahao.store.kernel.db import Tx, array
 from guahao.store.kernel.vault import Vault
 from guahao.store.people.patients import person_indexes
 
@@ -108,7 +108,7 @@ async def check_by_pick_up(tx: Tx, appointment_ids: Sequence[int]) -> None:
           AND p.id = coalesce(b.merged_into, b.id)
           AND p.checked_at IS NULL AND p.displaced_at IS NULL
         """,
-        {"now": tx.now, "ids": list(appointment_ids)},
+        {"now": tx.now, "ids": array(appointment_ids)},
     )
 
 
