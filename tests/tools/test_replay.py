@@ -18,7 +18,7 @@ import pytest
 from tests.tools.expected import ORDER, Row, expected
 
 from guahao.tools.replay.records import read_records
-from guahao.tools.replay.replay import ReplayError, Scenario, replay, run
+from guahao.tools.replay.replay import ReplayError, Scenario, lanes, replay, run
 
 HEADER = "PatientId,AppointmentID,Gender,ScheduledDay,AppointmentDay,Neighbourhood,No-show"
 LINE = "p1,1,F,2016-05-02T08:00:00Z,2016-05-10T00:00:00Z,CENTRO,No"
@@ -98,8 +98,11 @@ def databases(url: str) -> set[str]:
 # The counts ------------------------------------------------------------------------------------
 
 
-def some_records(count: int) -> list[Row]:
-    """A year of invented requests, crowded enough that every rule has something to say."""
+def some_records(count: int, town: str = "") -> list[Row]:
+    """A year of invented requests, crowded enough that every rule has something to say.
+
+    The people of a town keep to its hospitals.
+    """
     random = Random("replay")
     rows = []
     for number in range(count):
@@ -113,19 +116,29 @@ def some_records(count: int) -> list[Row]:
                 random.randrange(10**6) * count + number,
                 f"{at:%Y-%m-%d %H:%M:%S}",
                 str(visit),
-                person=f"p{random.randrange(count // 14)}",
-                hospital=random.choice("ABCDE"),
+                person=f"p{random.randrange(count // 14)}{town}",
+                hospital=random.choice("ABCDE") + town,
                 no_show=random.random() < 0.6,
             )
         )
     return rows
 
 
+def two_towns() -> list[Row]:
+    """Records of two towns, which are replayed in two lanes."""
+    towns = (("01", some_records(3000)), ("02", some_records(900, "x")))
+    return [
+        {**row, "AppointmentID": row["AppointmentID"] + town}
+        for town, rows in towns
+        for row in rows
+    ]
+
+
 @pytest.mark.parametrize("capacity", [None, 8])
 def test_the_counts_are_those_of_a_brute_force_over_the_law(
     replayed: Replayed, capacity: int | None
 ) -> None:
-    rows = some_records(3000)
+    rows = two_towns()
     answer = replayed(rows, capacity=capacity)
     del answer["rules"]
     assert answer == expected(rows, capacity)
@@ -144,7 +157,7 @@ def test_the_counts_are_those_of_a_brute_force_over_the_law(
 def test_two_replays_of_one_file_print_the_same(
     replayed: Replayed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = written(replayed.folder, text(some_records(1000)))
+    path = written(replayed.folder, text(two_towns()))
     printed = []
     for _ in range(2):
         run(path, replayed.url, as_json=True)
@@ -279,10 +292,39 @@ def test_a_day_is_decided_at_once_and_nobodys_number_is_stored(
     tomorrow = [row(9000, at="2016-05-03 08:00:00", person="person-0", hospital="H9")]
     records = read_records(written(tmp_path, text([*today, *tomorrow])))
     outcome = replay(records, server_url, Scenario(capacity=100), look)
-    assert answered == [3000, 1]
+    *first_day, second_day = answered
+    assert (len(first_day), sum(first_day), second_day) == (2, 3000, 1)  # two lanes
     assert (outcome.booked, outcome.refused["sold_out"]) == (701, 2300)
     assert stored
     assert not any(b"person" in value for value in stored)
+
+
+def test_lanes_share_no_person_and_no_hospital_and_keep_the_order(tmp_path: Path) -> None:
+    random = Random("lanes")
+    rows = []
+    for number in range(600):
+        person = random.randrange(300)
+        moves = random.random() < 0.02  # a few ask at another hospital as well
+        hospital = random.randrange(30) if moves else person % 30
+        rows.append(row(number, person=f"p{person}", hospital=f"H{hospital}"))
+    records = read_records(written(tmp_path, text(rows)))
+    found = lanes(records, 2)
+    assert min(map(len, found)) > 250
+    assert all(lane == sorted(lane) for lane in found)
+    assert sorted(found[0] + found[1]) == records
+    for field in ("person", "hospital"):
+        one, other = ({getattr(record, field) for record in lane} for lane in found)
+        assert one.isdisjoint(other)
+
+
+def test_hospitals_that_share_a_person_are_one_lane(tmp_path: Path) -> None:
+    rows = [
+        row(n, person="p1" if n % 5 == 0 else f"q{n}", hospital=f"H{n % 10}") for n in range(50)
+    ]
+    one, other = lanes(read_records(written(tmp_path, text(rows))), 2)
+    assert {record.hospital for record in one if record.person == "p1"} == {"H0", "H5"}
+    assert lanes(read_records(written(tmp_path, text(rows[:1]))), 2) == [one[:1]]
+    assert not {"H0", "H5"} & {record.hospital for record in other}
 
 
 def test_an_owner_who_may_not_create_databases_is_told_what_helps(

@@ -6,9 +6,10 @@ import csv
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,9 +108,15 @@ def _parsed(text: str) -> list[Record]:
     records: list[Record] = []
     lines: dict[int, int] = {}  # the line of each appointment id
     try:
-        places = _places(next(reader))
-        for row, line in _rows(reader):
-            record = _record(row, places, line)
+        header = next(reader)
+        fields = _fields(header)
+        for row in reader:
+            if not row:
+                continue
+            line = reader.line_num
+            if len(row) != len(header):
+                raise RecordsError(f"line {line}: expected {len(header)} fields, found {len(row)}")
+            record = _record(fields(row), line)
             first = lines.setdefault(record.appointment_id, line)
             if first != line:
                 raise _expected(
@@ -121,8 +128,8 @@ def _parsed(text: str) -> list[Record]:
     return records
 
 
-def _places(header: Sequence[str]) -> Mapping[str, int]:
-    """Return the index of each required column; `""` is the number of columns."""
+def _fields(header: Sequence[str]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    """Return what takes the fields of COLUMNS, in their order, from a row."""
     missing = [name for name in COLUMNS if header.count(name) == 0]
     if missing:
         raise RecordsError(
@@ -132,51 +139,34 @@ def _places(header: Sequence[str]) -> Mapping[str, int]:
     twice = [name for name in COLUMNS if header.count(name) > 1]
     if twice:
         raise RecordsError(f"line 1: columns named twice: {', '.join(twice)}")
-    return {name: header.index(name) for name in COLUMNS} | {"": len(header)}
+    return itemgetter(*map(header.index, COLUMNS))
 
 
-def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[list[str], int]]:
-    """Yield the rows that are not blank, each with the number of its last line."""
-    for row in reader:
-        if row:
-            yield row, reader.line_num  # type: ignore[attr-defined]
-
-
-def _record(row: Sequence[str], places: Mapping[str, int], line: int) -> Record:
-    if len(row) != places[""]:
-        raise RecordsError(f"line {line}: expected {places['']} fields, found {len(row)}")
-    person, number, scheduled, visited, hospital, no_show = (row[places[c]] for c in COLUMNS)
+def _record(fields: tuple[str, ...], line: int) -> Record:
+    person, number, scheduled, visited, hospital, no_show = fields
     if not (number.isascii() and number.isdigit() and len(number) <= _NUMBER_DIGITS):
         raise _expected(line, "AppointmentID", f"a whole number of 1 to {_NUMBER_DIGITS} digits")
     if no_show not in ("Yes", "No"):
         raise _expected(line, "No-show", "Yes or No", no_show)
-    return Record(
-        _requested_at(scheduled, line),
-        int(number),
-        _name(person, "PatientId", _PERSON_CHARACTERS, line),
-        _name(hospital, "Neighbourhood", _NAME_CHARACTERS, line),
-        _visit_date(visited, line),
-        no_show == "Yes",
-    )
+    if not _is_name(person, _PERSON_CHARACTERS):
+        raise _expected(line, "PatientId", f"1 to {_PERSON_CHARACTERS} printable characters")
+    if not _is_name(hospital, _NAME_CHARACTERS):
+        raise _expected(line, "Neighbourhood", f"1 to {_NAME_CHARACTERS} printable characters")
+    at = _moment(scheduled)
+    if at is None or not ("T" in scheduled or " " in scheduled):
+        raise _expected(line, "ScheduledDay", "a time such as 2016-04-29T18:38:08Z", scheduled)
+    visit_date = _date(visited)
+    if visit_date is None:
+        raise _expected(line, "AppointmentDay", "a date such as 2016-04-29", visited)
+    return Record(at, int(number), person, hospital, visit_date, no_show == "Yes")
 
 
-def _requested_at(text: str, line: int) -> datetime:
-    """Return the local time of a record, ignoring its offset."""
-    moment = _moment(text)
-    if moment is None or not ("T" in text or " " in text):
-        raise _expected(line, "ScheduledDay", "a time such as 2016-04-29T18:38:08Z", text)
-    return moment
+def _is_name(text: str, characters: int) -> bool:
+    return 1 <= len(text) <= characters and text.isprintable()
 
 
-def _visit_date(text: str, line: int) -> date:
-    moment = _moment(text)
-    if moment is None:
-        raise _expected(line, "AppointmentDay", "a date such as 2016-04-29", text)
-    return moment.date()
-
-
-@lru_cache(4096)
 def _moment(text: str) -> datetime | None:
+    """Return the local time of a record, ignoring its offset; None for anything else."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -185,10 +175,10 @@ def _moment(text: str) -> datetime | None:
     return moment.replace(tzinfo=CITY_TIME) if in_time else None
 
 
-def _name(text: str, column: str, characters: int, line: int) -> str:
-    if not 1 <= len(text) <= characters or not text.isprintable():
-        raise _expected(line, column, f"1 to {characters} printable characters")
-    return text
+@lru_cache(4096)  # the same dates repeat
+def _date(text: str) -> date | None:
+    moment = _moment(text)
+    return None if moment is None else moment.date()
 
 
 def _expected(line: int, column: str, what: str, found: str | None = None) -> RecordsError:
