@@ -236,10 +236,11 @@ async def test_a_scheduler_reads_the_report_and_notes_what_was_done(
         "状态不同",
         "待取号",
         "已退号",
-        "2026-12-03 晚上",
+        "12月3日 周四 晚上",
         "恢复预约",
     ):
         assert words in reader.text
+    assert "2026-12-03" not in reader.text
     settle = reader.form(f"{OWN}/{id}/settle")
     assert (await reader.send(settle, note=" ")).status_code == 409
     assert "请写明" in reader.text

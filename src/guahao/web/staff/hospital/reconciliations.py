@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
+from datetime import date
 
 from litestar.types import ASGIApp
 
@@ -92,7 +94,7 @@ async def _report(page: StaffPage, place: Place, refused: str = "", status: int 
     kind = next((kind for kind in kinds if kind.value == page.query("kind")), None)
     state = page.query("state") if page.query("state") in _STATES else ""
     rows = [
-        (one, _said(one, page.language))
+        (one, _said(one, page.language, page.day))
         for one in report.differences
         if kind in (None, one.kind)
         and (not state or (state == "settled") is (one.settled_at is not None))
@@ -115,20 +117,23 @@ async def _report(page: StaffPage, place: Place, refused: str = "", status: int 
     )
 
 
-def _said(one: SavedDifference, language: Language) -> tuple[str, str, str, str]:
-    """The difference, what each side says, and the cure, in words."""
+def _said(
+    one: SavedDifference, language: Language, day: Callable[[date], str] = date.isoformat
+) -> tuple[str, str, str, str]:
+    """The difference, what each side says, and the cure, in words; dates as `day` writes them."""
     return (
         DIFFERENCES[one.kind].of(language),
-        _side(one, one.here, language),
-        _side(one, one.there, language),
+        _side(one, one.here, language, day),
+        _side(one, one.there, language, day),
         CURES[one.cure].of(language),
     )
 
 
-def _side(one: SavedDifference, text: str, language: Language) -> str:
+def _side(one: SavedDifference, text: str, language: Language, day: Callable[[date], str]) -> str:
     if one.kind is Difference.TIME:
-        words = [PERIOD_WORDS[w].of(language) if w in PERIOD_WORDS else w for w in text.split(" ")]
-        return " ".join(words)
+        visit_date, *rest = text.split(" ")
+        words = [PERIOD_WORDS[w].of(language) if w in PERIOD_WORDS else w for w in rest]
+        return " ".join([day(date.fromisoformat(visit_date)), *words])
     if one.kind is Difference.DOUBLED:
         return f"×{text}"
     return STATUSES[text].of(language) if text in STATUSES else text
