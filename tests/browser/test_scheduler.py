@@ -7,7 +7,19 @@ from tests.browser.conftest import NewVisitor
 from tests.browser.desk import at_work
 
 
+async def name_in_english(new_visitor: NewVisitor, specialty: str, english: str) -> None:
+    """Other tests see a new specialty, too: among them one that wants every page in English."""
+    admin = await at_work(new_visitor, "admin")
+    await admin.go("/staff/specialties")
+    await admin.fill("专业（与排班中的写法一致）", specialty)
+    await admin.fill("英文（空着为删除）", english)
+    async with admin.page.expect_navigation():
+        await admin.page.keyboard.press("F2")
+    assert specialty in await admin.text()
+
+
 async def test_a_scheduler_plans_changes_rules_stops_and_undoes(new_visitor: NewVisitor) -> None:
+    await name_in_english(new_visitor, "疑难会诊", "Complex cases")
     desk = await at_work(new_visitor, "scheduler")
     await desk.go("/staff/schedule?week=2026-12-07")
     await desk.check()
