@@ -53,6 +53,7 @@ def test_the_rules_and_the_configuration_hold() -> None:
     promtool("check", "config", "prometheus.yml")
 
 
+@pytest.mark.long
 @needs_promtool
 @pytest.mark.parametrize("file", ["rules_test.yml", "release_test.yml"])
 def test_each_alert_fires_and_does_not_fire(file: str) -> None:

@@ -26,6 +26,8 @@ RETURNS_ARE_DRAWN = (RETURNS_DRAWN, BY_TAP, BY_PAGE, DRAWN)
 SEEDS = 3
 SMALL = Assumptions(days=28)
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def figures() -> dict[str, Figures]:
