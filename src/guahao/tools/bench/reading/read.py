@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import cycle
+from urllib.parse import quote
 
 import httpx
 import uvloop
@@ -23,6 +25,7 @@ from rich.table import Table
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.booking.order_no import order_no
 from guahao.rules.staff.staff import Role
+from guahao.store.hospitals.search import search_keys
 from guahao.tools.bench.browser import Browser, member_at_work
 from guahao.tools.bench.city import open_bench
 from guahao.tools.bench.http import Issue
@@ -36,6 +39,14 @@ _TIMES = 100
 _FIRST = 5  # not counted, because connections and plans are made
 _BOUND_MS = 50.0
 _HOSPITAL_ID = 1
+
+# What people look for, and of whom they say it.
+_WHO = ("", "孩子", "老人", "最近", "经常", "突然", "一直")
+_NEEDS = (
+    *("头痛", "发烧", "咳嗽", "胃疼", "拉肚子", "失眠", "心慌", "胸闷", "腰疼", "膝盖疼"),
+    *("高血压", "糖尿病", "过敏", "头晕", "便秘", "尿频"),
+)
+_KEY_LEAST = 3  # letters of a pinyin or of initials
 
 Call = Callable[[], httpx.Response]
 
@@ -192,12 +203,35 @@ def _pages(citizen: Browser, issue: Callable[[int], str], persons: int) -> list[
     sessions = f"/api/v1/clinic-sessions?hospital_id={_HOSPITAL_ID}&department_id={{}}"
     return [
         Read("page: home", lambda: citizen.get("/"), "压测医院"),
-        Read(
-            "page: search of hospitals", lambda: citizen.get("/search?q=压测医院77"), "压测医院77"
-        ),
+        *_finding(citizen),
         Read("page: a department's week", lambda: department("/departments/{}"), "slot"),
         Read("API: a department's sessions", lambda: department(sessions), "remaining"),
         Read("API: my current bookings", own, "order_no"),
+    ]
+
+
+def _finding(citizen: Browser) -> list[Read]:
+    """Measure searches as people type them, each another: an answer is kept for a second."""
+
+    def read(name: str, searches: list[str]) -> Read:
+        random.shuffle(searches)
+        coming = cycle(searches)
+        return Read(
+            f"page: search {name}",
+            lambda: citizen.get(f"/search?q={quote(next(coming))}"),
+            "/departments/",
+        )
+
+    names = store.department_names()
+    initials = {key for name in names for key in search_keys(name).split() if "," not in key}
+    return [
+        Read(
+            "page: search of hospitals",
+            lambda: citizen.get(f"/search?q=压测医院{random.randint(1, store.HOSPITALS)}"),
+            "压测医院",
+        ),
+        read("by a need", [f"{who}{need}" for who in _WHO for need in _NEEDS]),
+        read("by pinyin and initials", sorted(key for key in initials if len(key) >= _KEY_LEAST)),
     ]
 
 

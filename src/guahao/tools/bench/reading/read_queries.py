@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from guahao.flows.hospitals.files.term_reading import shipped_terms
 from guahao.rules.kernel.text import compact, name_key
+from guahao.store.hospitals import search_terms
+from guahao.store.hospitals.search import search_keys
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.records import copy_rows
 from guahao.store.kernel.vault import Vault
 from guahao.store.people.patients import person_index
 from guahao.tools.bench.queries import LOGINS
+from guahao.tools.demo import city
 
 HOSPITALS = 146
 DEPARTMENTS_EACH = 20
@@ -25,10 +29,23 @@ _HOSPITALS = """
     INSERT INTO hospitals (code, name, grade, district, pickup_until_evening)
     SELECT 'B' || n, '压测医院' || n, '三级甲等', '城东区', '23:59:59' FROM generate_series(1, %s) n
 """
-_DEPARTMENTS = """
-    INSERT INTO departments (hospital_id, code, name)
-    SELECT h.id, 'D' || n, '科室' || n FROM hospitals h, generate_series(1, %s) n ORDER BY h.id, n
+# Real names, so that needs and initials find them. The booked departments have the first numbers.
+_PARENTS = """
+    INSERT INTO departments (id, hospital_id, code, name)
+    SELECT h.id * 100 + 1000000 + p.number, h.id, p.code, p.name
+    FROM hospitals h, unnest(%(parent_codes)s::text[], %(parents)s::text[])
+         WITH ORDINALITY p (code, name, number)
 """
+_DEPARTMENTS = """
+    INSERT INTO departments (id, hospital_id, parent_id, code, name, name_en, search_keys)
+    SELECT (h.id - 1) * %(each)s + d.number, h.id, parent.id, d.code, d.name, d.name_en, d.keys
+    FROM hospitals h
+    CROSS JOIN unnest(%(codes)s::text[], %(names)s::text[], %(english)s::text[], %(keys)s::text[])
+               WITH ORDINALITY d (code, name, name_en, keys, number)
+    JOIN departments parent
+      ON parent.hospital_id = h.id AND parent.code = split_part(d.code, '.', 1)
+"""
+DEPARTMENTS_OF_HOSPITALS = (_PARENTS, _DEPARTMENTS)
 _SESSIONS = """
     INSERT INTO clinic_sessions (hospital_id, department_id, title, visit_date, period,
                                  fee_fen, capacity, settled_at, attendance_known_at)
@@ -36,6 +53,7 @@ _SESSIONS = """
     FROM departments d,
          LATERAL (SELECT %s::date + n AS day FROM generate_series(-%s, %s, 2) n) days,
          LATERAL (SELECT CASE WHEN days.day < %s THEN %s::timestamptz END AS at) past
+    WHERE d.parent_id IS NOT NULL
     ORDER BY d.id, days.day
 """
 _ACCOUNTS = "COPY accounts (id, phone_enc, phone_index, created_at) FROM STDIN"
@@ -100,11 +118,43 @@ def name_of(person: int) -> str:
     return surname + _GIVEN[given % size] + _GIVEN[given // size % size]
 
 
+def department_names() -> list[str]:
+    """Return the names of the departments that every hospital has."""
+    return [department.name for department in _departments()]
+
+
+def _departments() -> list[city.Department]:
+    [hospital] = city.hospitals(1)
+    return [one for one in city.departments(hospital) if one.on_platform][:DEPARTMENTS_EACH]
+
+
+def described_departments() -> dict[str, object]:
+    """Return the values of DEPARTMENTS_OF_HOSPITALS."""
+    departments, parents = _departments(), city.parents()
+    return {
+        "each": DEPARTMENTS_EACH,
+        "parent_codes": list(parents),
+        "parents": [name for name, _ in parents.values()],
+        "codes": [one.code for one in departments],
+        "names": [one.name for one in departments],
+        "english": [one.name_en for one in departments],
+        "keys": [search_keys(one.name) for one in departments],
+    }
+
+
+async def add_terms(tx: Tx) -> None:
+    """Add the list of complaints that the platform comes with."""
+    await search_terms.add(tx, shipped_terms())
+
+
 async def found_city(tx: Tx, vault: Vault, persons: int) -> None:
     """Create 146 hospitals, their sessions for two months each way, and the persons."""
     today = tx.now.date()
     await tx.do(_HOSPITALS, (HOSPITALS,))
-    await tx.do(_DEPARTMENTS, (DEPARTMENTS_EACH,))
+    described = described_departments()
+    for statement in DEPARTMENTS_OF_HOSPITALS:
+        await tx.do(statement, described)
+    await add_terms(tx)
     await tx.do(_SESSIONS, (today, DAYS_EACH_WAY, DAYS_EACH_WAY, today, tx.now))
     await copy_rows(tx, _ACCOUNTS, _accounts(tx, vault, account_of(persons)))
     await tx.do(LOGINS, (tx.now, tx.now, tx.now, tx.now))

@@ -124,6 +124,7 @@ async def measure(url: str, issuer: Issue, form: Form, share: float, console: Co
         async with platform.db.transaction() as tx:
             figures["database, MB"] = await queries.database_bytes(tx) / _MEGABYTE
             codes = await read_queries.some_codes(tx, platform.vault, 1, READERS)
+            await read_queries.add_terms(tx)
         console.print(f"{share:g} %: {past.bookings:,} bookings filled in {filled_in:,.0f} s")
         bookers = iter(range(READERS + 1, READERS + form.bookers + 1))
         with console.status(f"{share:g} %: the desk ..."):

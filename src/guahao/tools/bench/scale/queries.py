@@ -42,16 +42,12 @@ _PLACES = """
     SELECT n, 'B' || n, '压测医院' || n, '三级甲等', '城东区', '23:59:59'
     FROM generate_series(1, %(hospitals)s) n
 """
-_DEPARTMENTS = """
-    INSERT INTO departments (id, hospital_id, code, name)
-    SELECT n, 1 + (n - 1) / %(each)s, 'D' || n, '科室' || n
-    FROM generate_series(1, %(departments)s) n
-"""
 # A clinic a week in every department, whose sessions are still to be made.
 _TIMETABLES = """
     INSERT INTO timetables (hospital_id, department_id, title, iso_weekday, period, fee_fen,
                             capacity)
     SELECT hospital_id, id, '普通门诊', 1 + id %% 7, 'morning', 2500, 30 FROM departments
+    WHERE parent_id IS NOT NULL
 """
 _SESSIONS = """
     INSERT INTO clinic_sessions (id, hospital_id, department_id, title, visit_date, period,
@@ -202,7 +198,10 @@ def fill(url: str, vault: Vault, past: Past, now: datetime) -> None:
     with psycopg.connect(connecting(url), autocommit=True) as conn:
         conn.execute("SET work_mem = '256MB'")
         conn.execute(_FILL)
-        for statement in (_PLACES, _DEPARTMENTS, _TIMETABLES, _SESSIONS):
+        conn.execute(_PLACES, numbers)
+        for statement in read_queries.DEPARTMENTS_OF_HOSPITALS:
+            conn.execute(statement, read_queries.described_departments())
+        for statement in (_TIMETABLES, _SESSIONS):
             conn.execute(statement, numbers)
         _copy(conn, _COPY_ACCOUNTS, _accounts(vault, first // 2, now))
         conn.execute(_ACCOUNTS, accounts)
