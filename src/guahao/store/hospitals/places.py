@@ -9,7 +9,7 @@ from typing import Any
 
 from guahao.rules.fairness.returning import DrawKind, applications_until
 from guahao.rules.kernel.limits import HospitalRules
-from guahao.store.hospitals.directory import RULES_COLUMNS, rules_on, take_rules
+from guahao.store.hospitals.directory import rules_of, rules_on, rules_text
 from guahao.store.hospitals.search import HospitalHit
 from guahao.store.kernel.db import Tx, array
 from guahao.store.kernel.records import columns, take
@@ -133,12 +133,11 @@ _HOSPITALS = f"""
 
 async def rules_of_hospitals(tx: Tx) -> dict[int, HospitalRules]:
     """Return the rules in force today of every hospital."""
-    rows: list[dict[str, Any]] = await tx.records(
-        dict,
-        f"SELECT h.id, {RULES_COLUMNS} FROM hospitals h {rules_on('%(today)s::date')}",
+    rows = await tx.rows(
+        f"SELECT h.id, {rules_text('r')} FROM hospitals h {rules_on('%(today)s::date')}",
         {"today": tx.now.date()},
     )
-    return {row.pop("id"): take_rules(row) for row in rows}
+    return {id: rules_of(text) for id, text in rows}
 
 
 async def open_places(
