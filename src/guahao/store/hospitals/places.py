@@ -148,10 +148,10 @@ async def open_places(
         _place,
         _PLACES,
         {
-            "ids": array([one.department_id for one in candidates]),
-            "tiers": [one.tier for one in candidates],
-            "firsts": [one.first for one in candidates],
-            "lasts": [one.last for one in candidates],
+            "ids": array(one.department_id for one in candidates),
+            "tiers": array(one.tier for one in candidates),
+            "firsts": array(one.first for one in candidates),
+            "lasts": array(one.last for one in candidates),
             "only_open": only_open,
             "skip": skip,
             "limit": limit,
@@ -167,9 +167,9 @@ async def open_hospitals(tx: Tx, days: Sequence[tuple[int, date, date]]) -> list
         _hospital,
         _HOSPITALS,
         {
-            "ids": array([id for id, _, _ in days]),
-            "firsts": [first for _, first, _ in days],
-            "lasts": [last for _, _, last in days],
+            "ids": array(id for id, _, _ in days),
+            "firsts": array(first for _, first, _ in days),
+            "lasts": array(last for _, _, last in days),
         },
     )
 

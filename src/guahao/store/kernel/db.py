@@ -606,8 +606,8 @@ def as_application(url: str) -> str:
     return conninfo.make_conninfo(url, options=options)
 
 
-def array(plain: Iterable[int | str]) -> str:
-    """Return ids or codes (digits only) as PostgreSQL's array literal.
+def array(plain: Iterable[int | str | date]) -> str:
+    """Return ids, dates or codes (digits only) as PostgreSQL's array literal.
 
     It takes a tenth of the time of adapting a list, and the booking desk does it often.
     """

@@ -275,7 +275,7 @@ CANCELLING: dict[str, Cause] = {
     CancelRefusal.CANCEL_TOO_LATE: cancel_too_late,
 }
 # Patients may cancel by themselves in the city where these come about.
-BY_SELF_SERVICE = {CancelRefusal.NOT_CANCELLABLE, CancelRefusal.CANCEL_TOO_LATE}
+BY_SELF_SERVICE = (CancelRefusal.NOT_CANCELLABLE, CancelRefusal.CANCEL_TOO_LATE)
 
 
 async def applying(stage: Stage) -> Attempt:
