@@ -135,6 +135,8 @@ def content_of(url: str) -> Content:
 
 _left: list[tuple[str, PGconn]] = []  # sessions, by the test that runs
 _spare: list[tuple[str, PGconn]] = []  # sessions for the next connections
+# Host and port of the servers of databases here; a network of a test's own may be silent.
+_servers: set[tuple[str, int]] = set()
 
 
 class ReusedConnection(Connection):
@@ -177,7 +179,7 @@ class ReusedConnection(Connection):
             and session.transaction_status == pq.TransactionStatus.IDLE
             and session.pipeline_status == pq.PipelineStatus.OFF
             and self.info.dbname.startswith(REUSED)
-            and self.info.host.startswith("/")  # a network of a test's own may be silent
+            and (self.info.host, self.info.port) in _servers
             and len(_left) < SESSIONS_MAX
             and all(
                 session.exec_(command).status == pq.ExecStatus.COMMAND_OK
@@ -265,6 +267,7 @@ class ReusedDatabase:
         clone = "CREATE DATABASE {} TEMPLATE {} STRATEGY WAL_LOG"
         execute(self._server_url, clone, self._name, self._template)
         self._conn = psycopg.connect(self.url, autocommit=True)
+        _servers.add((self._conn.info.host, self._conn.info.port))
         if self._fresh:
             return
         if self._compared:

@@ -79,8 +79,9 @@ class Visitor:
         button = main.get_by_role("button", name=name, exact=True)
         link = main.get_by_role("link", name=name, exact=True)
         try:
+            await button.or_(link).first.wait_for()
             async with self.page.expect_navigation():
-                await button.or_(link).first.click()
+                await (button if await button.count() else link).click()
         except PlaywrightTimeoutError as error:
             # What stands there instead says more than that something is missing.
             said = f"no next page by {name} on {self.path}: {await self.text()}"

@@ -341,6 +341,7 @@ def test_an_owner_who_may_not_create_databases_is_told_what_helps(
             conn.execute(f"DROP ROLE {role}")
 
 
+@pytest.mark.usefixtures("template_database")  # the roles come with it
 def test_an_owner_need_not_be_a_superuser(
     server_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

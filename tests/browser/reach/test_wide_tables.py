@@ -21,3 +21,13 @@ async def test_no_column_is_out_of_sight_on_a_phone(
     await desk.go(path)
     assert await desk.page.evaluate(HIDDEN) == [0]
     await desk.check()
+
+
+async def test_nor_of_a_person_s_no_shows(new_visitor: NewVisitor) -> None:
+    desk = await at_work(new_visitor, "supervisor")
+    await desk.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    await desk.go("/staff/no-shows")
+    async with desk.page.expect_navigation():
+        await desk.page.locator(".stacked a").first.click()
+    assert set(await desk.page.evaluate(HIDDEN)) == {0}
+    await desk.check()

@@ -31,8 +31,7 @@ Issue = Callable[[Platform], Callable[[int], str]]  # makes the issuer of access
 
 _SECONDS = 5  # a round of wrk
 _CONNECTIONS = 128
-_PERSONS_A_ROUND = 30_000  # more than any round can book
-_PERSONS = 2 * ROUNDS * _PERSONS_A_ROUND
+PERSONS_A_PORT = 30_000  # more than a web process can book in a round
 _SCRIPT = Path(__file__).with_name("book.lua")
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
@@ -48,7 +47,7 @@ def run(server_url: str, issuer: Issue, processes: int, console: Console) -> Non
 async def _bench(url: str, issuer: Issue, people: Path, processes: int, console: Console) -> None:
     async with open_bench(url, connections=2) as platform:
         with console.status("Filling a scratch database with 100,000 live bookings ..."):
-            city = await found(platform, _PERSONS)
+            city = await found(platform, 2 * ROUNDS * PERSONS_A_PORT * processes)
             _write_people(people, issuer(platform), city)
             analyze(url)
         rounds: dict[str, list[Round]] = {"pgbench": [], "HTTP, many": [], "HTTP, hot": []}
@@ -61,7 +60,7 @@ async def _bench(url: str, issuer: Issue, people: Path, processes: int, console:
             for number in range(ROUNDS):
                 with console.status(f"Round {number + 1} of {ROUNDS} ..."):
                     rounds["pgbench"].append(await pgbench.run(platform, url, city))
-                    skip = 2 * number * _PERSONS_A_ROUND
+                    skip = 2 * number * PERSONS_A_PORT * processes
                     for name, sessions in (
                         ("HTTP, many", (HOT_SESSION + 1, city.last_session)),
                         ("HTTP, hot", (HOT_SESSION, HOT_SESSION)),
@@ -70,7 +69,7 @@ async def _bench(url: str, issuer: Issue, people: Path, processes: int, console:
                         ran = await run_wrk(platform, ports, people, skip, sessions)
                         rounds[name].append(ran)
                         used[name].append((ran.bookings, meter.read().since(before)))
-                        skip += _PERSONS_A_ROUND
+                        skip += PERSONS_A_PORT * processes
             memory = max(web_of(process).memory_info().rss for _, process in web) / 2**20
     medians = {name: median(name, ran) for name, ran in rounds.items()}
     count = "one web process" if processes == 1 else f"{processes} web processes"
@@ -95,7 +94,6 @@ async def run_wrk(
     `people`: a token and a person a line, `skip` are used. Times are those of the slowest port.
     """
     before = await count_appointments(platform)
-    share = _PERSONS_A_ROUND // len(ports)
     done = await asyncio.gather(
         *(
             asyncio.to_thread(
@@ -104,7 +102,7 @@ async def run_wrk(
                     *("wrk", "--threads=1", f"--connections={_CONNECTIONS // len(ports)}"),
                     *(f"--duration={_SECONDS}s", "--latency", f"--script={_SCRIPT}"),
                     *(f"http://127.0.0.1:{port}", "--", str(people)),
-                    *map(str, (skip + number * share, share, *sessions)),
+                    *map(str, (skip + number * PERSONS_A_PORT, PERSONS_A_PORT, *sessions)),
                 ],
             )
             for number, port in enumerate(ports)

@@ -121,9 +121,9 @@ async def _add_requests(
 ) -> None:
     since, policy = tx.now - past_queries.REQUESTS_KEPT, platform.policies.known.first
     refused = [
-        (written.crowd[one.person], one.session.id, one.reason.value, one.at)
-        for one in draw_refused(past, since, tx.now, policy)
-        if one.session.id is not None
+        (written.crowd[request.person], request.session.id, request.reason.value, request.at)
+        for request in draw_refused(past, since, tx.now, policy)
+        if request.session.id is not None
     ]
     await past_queries.add_requests(tx, written.staff["agent"].id, by_phone, refused)
 

@@ -46,7 +46,8 @@ def draw_refused(
         *_suspended(random, past, bookings, moments),
     ]
     return sorted(
-        (one for one in found if since < one.at < now), key=lambda one: (one.at, one.person)
+        (refused for refused in found if since < refused.at < now),
+        key=lambda refused: (refused.at, refused.person),
     )
 
 

@@ -329,8 +329,9 @@ def lanes(records: Sequence[Record], count: int) -> list[list[Record]]:
     joined: dict[str, str] = {}  # hospitals that share a person, as trees
 
     def root(hospital: str) -> str:
-        while hospital in joined:
-            hospital = joined[hospital]
+        while (above := joined.get(hospital)) is not None:
+            joined[hospital] = joined.get(above, above)  # shorter for the next who asks
+            hospital = above
         return hospital
 
     first: dict[str, str] = {}  # the first hospital of each person

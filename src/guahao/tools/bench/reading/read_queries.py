@@ -125,7 +125,8 @@ def department_names() -> list[str]:
 
 def _departments() -> list[city.Department]:
     [hospital] = city.hospitals(1)
-    return [one for one in city.departments(hospital) if one.on_platform][:DEPARTMENTS_EACH]
+    departments = [each for each in city.departments(hospital) if each.on_platform]
+    return departments[:DEPARTMENTS_EACH]
 
 
 def described_departments() -> dict[str, object]:

@@ -31,7 +31,7 @@ from guahao.store.kernel.views import AppointmentView
 from guahao.tools.audit.audit import audit
 from guahao.tools.bench.browser import member_at_work
 from guahao.tools.bench.city import open_bench
-from guahao.tools.bench.http import Issue, run_wrk
+from guahao.tools.bench.http import PERSONS_A_PORT, Issue, run_wrk
 from guahao.tools.bench.reading import read, read_queries
 from guahao.tools.bench.scale import queries
 from guahao.tools.bench.scale.queries import READERS, Past
@@ -55,7 +55,7 @@ class Form:
     sessions: int = 3_000_000
     shares: tuple[float, ...] = (1, 10, 100)  # in percent
     desk_requests: int = 10_000
-    http_persons: int = 40_000  # more than wrk can book in its round; 0: not over HTTP
+    http_persons: int = PERSONS_A_PORT  # of a round of wrk; 0: not over HTTP
     rounds: int = 3
     times: int = 50  # each search and page
 

@@ -18,7 +18,6 @@ from guahao.store.kernel.vault import Vault
 from guahao.store.people.patients import person_index
 from guahao.tools.bench.reading import read_queries
 
-DEPARTMENTS_EACH = 20
 READERS = 400  # persons 1 to so many are searched for; each has a booking today at hospital 1
 _HOSPITALS_MOST = 146
 _DAYS_LEAST = 10
@@ -138,13 +137,13 @@ class Past:
     @property
     def hospitals(self) -> int:
         """Return the number of hospitals."""
-        fitting = self.sessions_asked // (DEPARTMENTS_EACH * _DAYS_LEAST)
+        fitting = self.sessions_asked // (read_queries.DEPARTMENTS_EACH * _DAYS_LEAST)
         return min(max(fitting, 1), _HOSPITALS_MOST)
 
     @property
     def departments(self) -> int:
         """Return the number of departments; each has a session a day."""
-        return self.hospitals * DEPARTMENTS_EACH
+        return self.hospitals * read_queries.DEPARTMENTS_EACH
 
     @property
     def days(self) -> int:
@@ -185,7 +184,7 @@ def fill(url: str, vault: Vault, past: Past, now: datetime) -> None:
     numbers = {
         "hospitals": past.hospitals,
         "departments": past.departments,
-        "each": DEPARTMENTS_EACH,
+        "each": read_queries.DEPARTMENTS_EACH,
         "sessions": past.sessions,
         "bookings": past.bookings,
         "first_day": today - timedelta(days=past.days - past.future_days - 1),
