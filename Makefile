@@ -39,7 +39,7 @@ test: $(DEV) assets
 	@$(PREPARE)
 	$(BIN)/pytest -n 2
 
-# In a minute or two, before every commit: no server, no browser, no processes that are killed,
+# In a few minutes, before every commit: no server, no browser, no processes that are killed,
 # and no long simulation.
 check: lint assets
 	$(BIN)/pytest -n 2 -m "not database and not faults and not long and not wheel"
