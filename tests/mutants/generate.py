@@ -146,33 +146,44 @@ def meaning(source: str) -> str | None:
 
 
 def mutants(path: Path) -> Iterator[dict[str, object]]:
-    """Yield the mutants of a module, each with its line, its change and its whole source."""
+    """Yield the mutants of a module, each with its line, its change and its whole source.
+
+    Each statement of the module is parsed and changed by itself: the whole module for each mutant
+    would take minutes.
+    """
     source = path.read_text(encoding="utf-8")
     spans, skipped = type_spans(source), declarations(source)
-    known = {None, meaning(source)}
-    for operator in [*(get_operator(f"core/{name}")() for name in NAMES), SwapWord()]:
-        positions = [
-            start
-            for node in ast_nodes(get_ast(source))
-            for start, _ in operator.mutation_positions(node)
-        ]
-        for occurrence, start in enumerate(positions):
-            if start[0] in skipped or any(first <= start < last for first, last in spans):
-                continue
-            mutated = mutate_code(source, operator, occurrence)
-            meant = meaning(mutated)
-            if meant in known:
-                continue
-            known.add(meant)
-            old, new = source.splitlines(), mutated.splitlines()
-            # A mutant may join lines: only the first line that differs is shown.
-            line = next(n for n, text in enumerate(old) if text != new[n])
-            yield {
-                "line": line + 1,
-                "before": old[line].strip(),
-                "after": new[line].strip(),
-                "source": mutated,
-            }
+    before = ""
+    for statement in get_ast(source).children:
+        code = statement.get_code()
+        after = source[len(before) + len(code) :]
+        first = before.count("\n")
+        nodes = list(ast_nodes(get_ast(code)))
+        known = {None, meaning(code)}
+        for operator in [*(get_operator(f"core/{name}")() for name in NAMES), SwapWord()]:
+            positions = [
+                (start[0] + first, start[1])
+                for node in nodes
+                for start, _ in operator.mutation_positions(node)
+            ]
+            for occurrence, start in enumerate(positions):
+                if start[0] in skipped or any(began <= start < end for began, end in spans):
+                    continue
+                mutated = mutate_code(code, operator, occurrence)
+                meant = meaning(mutated)
+                if meant in known:
+                    continue
+                known.add(meant)
+                old, new = code.splitlines(), mutated.splitlines()
+                # A mutant may join lines: only the first line that differs is shown.
+                line = next(n for n, text in enumerate(old) if text != new[n])
+                yield {
+                    "line": first + line + 1,
+                    "before": old[line].strip(),
+                    "after": new[line].strip(),
+                    "source": before + mutated + after,
+                }
+        before += code
 
 
 for argument in sys.argv[1:]:

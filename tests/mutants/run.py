@@ -544,13 +544,14 @@ def main() -> None:
     os.chdir(ROOT)
     os.environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "GUAHAO_MUTANTS": "1"}
     paths = chosen(sys.argv[1:])
+    print(f"Finding the mutants of {len(paths)} modules ...", flush=True)
     mutants = generated(paths)
     listed = {(entry.module, entry.before, entry.after) for entry in equivalents()}
     changes = {mutant: (mutant.module, mutant.before, mutant.after) for mutant in mutants}
     spared = [mutant for mutant in mutants if changes[mutant] in listed]
     tested = [mutant for mutant in mutants if changes[mutant] not in listed]
     import_libraries()
-    print(f"{len(tested)} mutants of {len(paths)} modules", flush=True)
+    print(f"{len(tested)} mutants; finding the tests that reach them ...", flush=True)
     tests = [test for path in sorted(TESTS.rglob("test_*.py")) for test in recorded(str(path))]
     alive = survivors(tested, tests, int(os.environ.get("JOBS", "2")))
     text = table(tested, alive, spared)
