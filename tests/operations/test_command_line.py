@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 from guahao.cli import app
 from guahao.cli.commands import COMMANDS, GROUPS
 
+ROOT = Path(__file__).parents[2]
 # Seconds of the processor, which an operator's command need not spend.
 HEAVY = ("guahao.web", "guahao.tools.bench", "guahao.tools.demo", "granian", "fhir", "litestar")
 LISTED = """
@@ -33,6 +35,12 @@ except SystemExit:
 def test_the_help_shows_every_command() -> None:
     shown = CliRunner().invoke(app, ["--help"]).output
     assert [name for name in (*COMMANDS, *GROUPS) if f" {name} " not in shown] == []
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    shown = CliRunner().invoke(app, ["--version"])
+    assert (shown.exit_code, shown.output) == (0, f"guahao {project['version']}\n")
 
 
 @pytest.mark.parametrize("module", sorted({*COMMANDS.values()}))

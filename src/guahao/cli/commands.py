@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import psycopg
 import typer
@@ -71,8 +72,21 @@ app = typer.Typer(
 )
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"guahao {version('guahao')}")
+        raise typer.Exit
+
+
 @app.callback()
-def guahao() -> None:
+def guahao(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Say which version this is."
+        ),
+    ] = False,
+) -> None:
     """guahao (挂号): a city's appointment-registration platform."""
 
 
