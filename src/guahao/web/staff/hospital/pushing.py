@@ -20,7 +20,7 @@ def kind_words(page: StaffPage) -> dict[str, str]:
         "stopped": page.say("停诊"),
         "restored": page.say("恢复预约"),
         "picked_up": page.say("已取号"),
-        "no_show": page.say("爽约"),
+        "no_show": page.names.status("no_show"),
         "unverified": page.say("未核实"),
     }
     return {kind: words[kind] for kind in KINDS}
