@@ -33,6 +33,9 @@ PREPARE = ( PATH=$$PATH:/usr/sbin; for program in $(PROGRAMS); do command -v $$p
 	|| { [ -n "$$CI" ] && $(APT) update && $(APT) install $(PACKAGES); } >/dev/null 2>&1 \
 	|| echo "Tests that need what is missing are skipped (Debian, Ubuntu: apt-get install $(PACKAGES))." >&2
 
+# Or each process that a test starts would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
 .PHONY: run test check cover faults mutants lint bench docs pictures photographs dist lock assets image audit-dependencies clean
