@@ -3,25 +3,19 @@
 import gc
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache
-from itertools import zip_longest
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from argon2 import PasswordHasher
 from httpx._config import create_ssl_context
 from hypothesis import settings
-from litestar._kwargs import KwargsModel
-from litestar.handlers.base import BaseRouteHandler
-from litestar.router import Router
-from litestar.routes import BaseRoute
-from litestar.utils.signature import ParsedSignature
 from tests.databases import ReusedDatabase, execute, with_database
+from tests.web import applications
 
 import guahao
 from guahao.embedded import EmbeddedServer
@@ -62,48 +56,11 @@ def quick_hashing() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_applications() -> Iterator[None]:
-    """Examine alike handlers once, not for each test's application: 440 handlers, six functions.
-
-    Litestar reads the signature of each handler that is registered. Ours are closures, made anew
-    for each application from the same few functions. It parses each path several times. And it
-    lists all routes anew for each route that is added: here it lists only those that came since.
-    """
-    parsed: dict[object, ParsedSignature] = {}
-    models: dict[object, KwargsModel] = {}
-    parse, model = ParsedSignature.from_fn, BaseRouteHandler.create_kwargs_model
-
-    def from_fn(fn: Any, signature_namespace: dict[str, Any]) -> ParsedSignature:
-        code = getattr(fn, "__code__", None)
-        if code is None or code not in parsed:
-            parsed[code] = parse(fn, signature_namespace)
-        return parsed[code]
-
-    def create_kwargs_model(self: BaseRouteHandler, path_parameters: Any) -> KwargsModel:
-        code = getattr(self.fn, "__code__", None)
-        key = code, frozenset(path_parameters)
-        if code is None or key not in models:
-            models[key] = model(self, path_parameters)
-        return models[key]
-
-    list_routes: Any = vars(Router)["route_handler_method_map"].fget
-    listed: tuple[Router | None, list[BaseRoute], Any] = None, [], {}
-
-    def route_handler_method_map(self: Router) -> Any:
-        nonlocal listed
-        of, known, methods = listed
-        if of is not self:
-            methods = list_routes(self)
-        else:
-            newer = [one for one, old in zip_longest(self.routes, known) if one is not old]
-            methods.update(list_routes(SimpleNamespace(routes=newer)))
-        listed = self, [*self.routes], methods
-        return methods
-
+    """Make the routes of alike applications once, not for each test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Router, "route_handler_method_map", property(route_handler_method_map))
-        patch.setattr(ParsedSignature, "from_fn", from_fn)
-        patch.setattr(BaseRouteHandler, "create_kwargs_model", create_kwargs_model)
-        patch.setattr(BaseRoute, "_parse_path", staticmethod(cache(BaseRoute._parse_path)))
+        if "guahao.web.app" in sys.modules:  # which takes seconds to import
+            patch.setattr("guahao.web.app.Litestar", applications.create)
+            patch.setattr("guahao.web.app._RouterOfOneApp", applications.handlers_alone)
         yield
 
 
