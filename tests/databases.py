@@ -18,6 +18,8 @@ PAGES_MAX = 10  # of a table: the planner assumes as many of a table that was ne
 END_MILLISECONDS = 10_000  # for a session that was terminated
 REUSED = "guahao_test_"  # how the names of databases begin whose sessions are left
 SESSIONS_MAX = 16
+# What a new connection is asked (guahao.store.kernel.db.configure), which changes nothing in it.
+CONFIGURING_WAITS = 1
 
 # All that is needed to reset lies in a schema of its own, which no code of ours looks into. Event
 # triggers do not fire for what all databases share: settings of a database, roles.
@@ -147,6 +149,12 @@ class ReusedConnection(Connection):
     """
 
     _url = ""
+    _waits = 0
+
+    async def wait(self, *given: Any, **named: Any) -> Any:
+        """Count what the session was asked."""
+        self._waits += 1
+        return await super().wait(*given, **named)
 
     @classmethod
     async def connect(cls, conninfo: str = "", **given: Any) -> Self:
@@ -181,15 +189,20 @@ class ReusedConnection(Connection):
             and self.info.dbname.startswith(REUSED)
             and (self.info.host, self.info.port) in _servers
             and len(_left) < SESSIONS_MAX
-            and all(
-                session.exec_(command).status == pq.ExecStatus.COMMAND_OK
-                # The role is not among what DISCARD ALL resets to how the connection began.
-                for command in (b"DISCARD ALL", b"RESET ROLE")
-            )
+            and (self._waits <= CONFIGURING_WAITS or _is_reset(session))
         ):
             _left.append((self._url, session))
             self.pgconn = pq.PGconn()  # without a session: closed
         await super().close()
+
+
+def _is_reset(session: PGconn) -> bool:
+    """Reset a session to how its connection began."""
+    return all(
+        session.exec_(command).status == pq.ExecStatus.COMMAND_OK
+        # The role is not among what DISCARD ALL resets.
+        for command in (b"DISCARD ALL", b"RESET ROLE")
+    )
 
 
 class ReusedDatabase:

@@ -406,7 +406,9 @@ class Database:
         server answers in 30 s.
         """
         try:
-            first = await Connection.connect(self.url, autocommit=True, prepare_threshold=None)
+            first = await self.pool.connection_class.connect(
+                self.url, autocommit=True, prepare_threshold=None
+            )
         except OperationalError:
             if may_begin_away and self._replicas:
                 await self._replicas.open()
