@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class Server:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.clock_start = clock_start
+        self.workers = workers
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -69,14 +70,14 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def wait(self) -> None:
-        """Until it is ready."""
+        """Until it is ready, with all its processes."""
         last = time.monotonic() + START_SECONDS
         while time.monotonic() < last and self.process.poll() is None:
-            try:
-                if httpx.get(f"{self.url}/health/ready").status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.1)
+            if f"Started worker-{self.workers}" in self.log.read_text():
+                with suppress(httpx.TransportError):
+                    if httpx.get(f"{self.url}/health/ready").status_code == 200:
+                        return
+            time.sleep(0.1)
         raise AssertionError(self.log.read_text())
 
     def stop(self) -> None:
