@@ -43,9 +43,10 @@ unexport PYTHONDONTWRITEBYTECODE
 run: $(BASE) assets
 	$(BIN)/guahao up
 
+# Three at a time on two cores: many tests wait for a server, a browser or a clock.
 test: $(DEV) assets
 	@$(PREPARE)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 3
 
 # In a few minutes, before every commit: no server, no browser, no processes that are killed,
 # and no long simulation.
@@ -55,7 +56,7 @@ check: lint assets
 # How much of the code the tests run, as a figure and with the lines that none does.
 cover: $(DEV) assets
 	@$(PREPARE)
-	$(BIN)/pytest -n 2 --cov=guahao --cov-branch --cov-report=term-missing:skip-covered
+	$(BIN)/pytest -n 3 --cov=guahao --cov-branch --cov-report=term-missing:skip-covered
 
 # The long form of the fault tests: tens of minutes, and a table of figures at the end.
 faults: $(DEV) assets
