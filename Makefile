@@ -65,7 +65,7 @@ faults: $(DEV) assets
 		$(BIN)/pytest -n 0 tests/faults
 
 # Do the tests notice a changed line of rules/? Which lines they miss, in mutants.md; fails below
-# 95 %. All of rules/ takes about twenty minutes of processor time, shared by JOBS (2) processes; less
+# 95 %. All of rules/ takes about forty minutes of processor time, shared by JOBS (2) processes; less
 # with FILES="kernel/limits booking".
 mutants: $(DEV) $(VENV)/mutants/.installed
 	MUTANTS_PYTHON=$(VENV)/mutants/bin/python PYTHONPATH=src $(BIN)/python tests/mutants/run.py $(FILES)

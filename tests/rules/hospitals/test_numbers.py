@@ -26,6 +26,9 @@ def test_the_bounds_of_what_is_written() -> None:
         ("phone", 60),
         ("notice", 1000),
         ("pickup_place", 120),
+        ("address_en", 200),
+        ("pickup_place_en", 200),
+        ("notice_en", 2000),
     ],
 )
 def test_the_length_of_each_field_of_a_hospital(field: str, most: int) -> None:

@@ -161,6 +161,8 @@ def test_years_that_are_not_announced_follow_their_weekdays(first: date, days: i
 
 def test_a_year_that_is_not_announced_is_named_once_the_roll_out_reaches_it() -> None:
     first = first_unknown_day()
+    assert (first.month, first.day) == (1, 1)
+    assert first.year == max(national_days()).year + 1
     before = first - timedelta(days=94)
     assert unknown_from(before) is None
     assert unknown_from(before + timedelta(days=1)) == first

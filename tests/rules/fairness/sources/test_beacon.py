@@ -101,6 +101,22 @@ def test_what_is_no_signature_of_the_key_is_none(key: bytes, signature: bytes) -
     assert not is_signed(replace(QUICKNET, key=key), ROUND, signature)
 
 
+def test_a_signature_is_one_point_of_the_group_and_no_other() -> None:
+    """Added to it, a point of another order changes nothing in the equation that is checked."""
+    assert is_signed(QUICKNET, ROUND, SIGNATURE)  # this imports py_ecc and limits its recursion
+    from py_ecc.bls.point_compression import compress_G1, decompress_G1  # noqa: PLC0415
+    from py_ecc.bls.typing import G1Compressed  # noqa: PLC0415
+    from py_ecc.optimized_bls12_381 import add, curve_order, is_inf, multiply  # noqa: PLC0415
+
+    outside = decompress_G1(G1Compressed(0x80 << 376 | 4))
+    other_order = multiply(outside, curve_order)
+    assert not is_inf(other_order)
+    point = decompress_G1(G1Compressed(int.from_bytes(SIGNATURE, "big")))
+    second = int(compress_G1(add(point, other_order))).to_bytes(48, "big")
+    assert second != SIGNATURE
+    assert not is_signed(QUICKNET, ROUND, second)
+
+
 def held(**changes: object) -> Draw:
     """The example, with a round of drand as the last of its sources."""
     base = example()
