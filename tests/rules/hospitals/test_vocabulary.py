@@ -169,3 +169,16 @@ def test_the_english_words_of_the_city() -> None:
     assert {"cough", "chest", "pain", "cardiology", "family"} <= small_city().english_words
     assert {"hospital", "anlan"}.isdisjoint(small_city().english_words)
     assert BLURRED.english[0] <= small_city().english_words
+
+
+def test_a_search_is_narrowed_down_by_districts_and_by_the_commonest_grades_first() -> None:
+    city = Vocabulary(
+        (
+            KnownHospital(1, "1", "一", "", "城东", "", "二级", ""),
+            KnownHospital(2, "2", "二", "", "城西", "West", "三级", ""),
+            KnownHospital(3, "3", "三", "", "城东", "East", "一级", ""),
+            KnownHospital(4, "4", "四", "", "城东", "", "三级", ""),
+        )
+    )
+    assert city.filters.districts == [("城东", "East"), ("城西", "West")]
+    assert city.filters.grades == ["三级", "一级", "二级"]

@@ -28,7 +28,6 @@ from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff
 from guahao.store.hospitals import hospital_rules as rules_store
 from guahao.store.hospitals import hospitals as store
-from guahao.store.hospitals import search
 
 PAGE = 50
 
@@ -74,7 +73,7 @@ async def one(platform: Platform, hospital_id: int) -> HospitalRecord | None:
 async def districts(platform: Platform) -> list[tuple[str, str]]:
     """Return the districts that there are hospitals in, with their English names."""
     async with platform.db.transaction() as tx:
-        return (await search.filters(tx)).districts
+        return (await platform.search.vocabulary(tx)).filters.districts
 
 
 async def add(

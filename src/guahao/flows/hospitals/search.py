@@ -9,7 +9,7 @@ from datetime import date
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.hospitals.needs import Meaning, understand
 from guahao.rules.hospitals.search_terms import SearchTerm, TermKind
-from guahao.rules.hospitals.vocabulary import KnownHospital, Vocabulary
+from guahao.rules.hospitals.vocabulary import Filters, KnownHospital, Vocabulary
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.text import typed
 from guahao.rules.supply.releasing import open_dates
@@ -18,7 +18,7 @@ from guahao.store.hospitals import places as place_store
 from guahao.store.hospitals import search as store
 from guahao.store.hospitals.announcements import Announcement
 from guahao.store.hospitals.places import Candidate, OpenHospital, OpenPlace
-from guahao.store.hospitals.search import DepartmentHit, Filters, HospitalHit, Place
+from guahao.store.hospitals.search import DepartmentHit, HospitalHit, Place
 from guahao.store.kernel.db import Tx
 
 PAGE = 20
@@ -67,6 +67,7 @@ class Results:
 
     `hospitals_first`: the search rather means a hospital. `terms`: what was recognised.
     `urgent`: it may be an emergency. `guessed`: the word that was searched for instead.
+    `filters`: what all searches can be narrowed down by.
     """
 
     places: list[OpenPlace]
@@ -76,6 +77,7 @@ class Results:
     urgent: bool
     guessed: str
     more: bool
+    filters: Filters
 
     @property
     def is_complaint(self) -> bool:
@@ -146,6 +148,7 @@ async def search(platform: Platform, asked: Asked, page: int = 1, limit: int = P
         meaning.urgent,
         meaning.guessed,
         len(places) > limit or (first and len(ids) > skip + limit),
+        known.filters,
     )
 
 
@@ -196,9 +199,11 @@ def _departments(meaning: Meaning, there: dict[int, KnownHospital]) -> dict[tupl
 async def _open_days(tx: Tx, platform: Platform) -> dict[int, tuple[date, date]]:
     """Return the first and last day to be booked of each hospital; the last may be before."""
     policy = (await platform.policies.read(tx)).on(tx.now.date())
-    rules = await place_store.rules_of_hospitals(tx)
     none = (tx.now.date() + ONE_DAY, tx.now.date())
-    return {id: open_dates(tx.now, own, policy) or none for id, own in rules.items()}
+    days = {}
+    for rules, ids in await place_store.rules_of_hospitals(tx):
+        days.update(dict.fromkeys(ids, open_dates(tx.now, rules, policy) or none))
+    return days
 
 
 async def soonest_places(
@@ -210,16 +215,11 @@ async def soonest_places(
         return await place_store.open_places(tx, candidates, only_open=True, skip=0, limit=limit)
 
 
-async def filters(platform: Platform) -> Filters:
-    """Return the districts and grades that narrow a search."""
-    async with platform.db.transaction() as tx:
-        return await store.filters(tx)
-
-
 async def home(platform: Platform) -> Home:
     """Return the districts and grades, and today's announcements."""
     async with platform.db.transaction() as tx:
-        return Home(await store.filters(tx), await announcement_store.shown(tx))
+        known = await platform.search.vocabulary(tx)
+        return Home(known.filters, await announcement_store.shown(tx))
 
 
 async def recent_places(platform: Platform, account_id: int) -> list[Place]:

@@ -252,6 +252,8 @@ def _hospital_quality(
     spoken: tuple[str, ...],
     patterns: Sequence[Pattern],
 ) -> float:
+    if not joined.isascii() and not all(one.is_in(hospital.words) for one in patterns):
+        return 0
     own, also = hospital.called
     if joined in own:
         return _EXACT
@@ -263,7 +265,7 @@ def _hospital_quality(
     in_letters = _quality_in_letters(hospital, joined, spoken, words) if joined.isascii() else 0
     if in_letters:
         return in_letters
-    if not all(one.is_in(hospital.words) for one in patterns):
+    if joined.isascii() and not all(one.is_in(hospital.words) for one in patterns):
         return 0
     own_name = 2 if all(one.is_in(hospital.own_text) for one in patterns) else 0
     if joined in hospital.key or f" {' '.join(words)}" in hospital.text:
@@ -525,12 +527,9 @@ def _corrected(word: str, known: Vocabulary) -> str:
 def _spans(text: str, known: Vocabulary) -> list[tuple[int, int, KnownTerm]]:
     """Return the longest words of the list in a Chinese text that do not overlap, in order."""
     found = []
-    for term in known.terms:
-        if term.term.facts.kind is TermKind.HOSPITAL:
-            continue
-        for word in term.chinese:
-            start = text.find(word)
-            if start >= 0:
+    for start, character in enumerate(text):
+        for word, term in known.words_beginning.get(character, ()):
+            if text.find(word) == start:
                 found.append((start, start + len(word), term))
     taken: list[tuple[int, int, KnownTerm]] = []
     for start, end, term in sorted(found, key=lambda one: (one[0] - one[1], one[0])):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from guahao.rules.hospitals.hospital_names import called
-from guahao.rules.hospitals.search_terms import SearchTerm, code_of, name_of
+from guahao.rules.hospitals.search_terms import SearchTerm, TermKind, code_of, name_of
 from guahao.rules.hospitals.spelling import chinese, english
 from guahao.rules.kernel.text import search_text
 
@@ -195,6 +196,14 @@ class KnownTerm:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What hospitals can be narrowed down by: districts with their English names, grades."""
+
+    districts: list[tuple[str, str]]
+    grades: list[str]
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """The names of a city, and its search terms."""
@@ -202,6 +211,18 @@ class Vocabulary:
     hospitals: tuple[KnownHospital, ...] = ()
     departments: tuple[KnownDepartment, ...] = ()
     terms: tuple[KnownTerm, ...] = ()
+
+    @cached_property
+    def filters(self) -> Filters:
+        """Return the districts as their first hospitals come, and the commonest grades first."""
+        districts: dict[str, str] = {}
+        for hospital in self.hospitals:
+            known = districts.get(hospital.district, "")
+            districts[hospital.district] = max(known, hospital.district_en)
+        grades = Counter(hospital.grade for hospital in self.hospitals)
+        return Filters(
+            list(districts.items()), sorted(grades, key=lambda grade: (-grades[grade], grade))
+        )
 
     @cached_property
     def hospitals_called(self) -> Mapping[str, frozenset[int]]:
@@ -229,6 +250,16 @@ class Vocabulary:
     def _meant(self) -> dict[str, list[KnownDepartment]]:
         """Return what was asked before: the same few targets, in every search."""
         return {}
+
+    @cached_property
+    def words_beginning(self) -> Mapping[str, Sequence[tuple[str, KnownTerm]]]:
+        """Return the Chinese words of all terms but hospitals by their first character."""
+        found: dict[str, list[tuple[str, KnownTerm]]] = {}
+        for term in self.terms:
+            if term.term.facts.kind is not TermKind.HOSPITAL:
+                for word in term.chinese:
+                    found.setdefault(word[0], []).append((word, term))
+        return found
 
     @cached_property
     def english_words(self) -> frozenset[str]:

@@ -129,15 +129,17 @@ _HOSPITALS = f"""
         {_SOONEST}) there ON true
     ORDER BY place.number
 """
+# Most hospitals have the same rules.
+_RULES = f"""
+    SELECT {rules_text("r")} AS rules, array_agg(h.id) AS ids
+    FROM hospitals h {rules_on("%(today)s::date")} GROUP BY rules
+"""
 
 
-async def rules_of_hospitals(tx: Tx) -> dict[int, HospitalRules]:
-    """Return the rules in force today of every hospital."""
-    rows = await tx.rows(
-        f"SELECT h.id, {rules_text('r')} FROM hospitals h {rules_on('%(today)s::date')}",
-        {"today": tx.now.date()},
-    )
-    return {id: rules_of(text) for id, text in rows}
+async def rules_of_hospitals(tx: Tx) -> list[tuple[HospitalRules, list[int]]]:
+    """Return the rules in force today, each with the hospitals (ids) that have them."""
+    rows = await tx.rows(_RULES, {"today": tx.now.date()})
+    return [(rules_of(text), ids) for text, ids in rows]
 
 
 async def open_places(

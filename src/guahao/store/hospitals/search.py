@@ -40,14 +40,6 @@ class DepartmentHit:
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """What hospitals can be narrowed down by: districts with their English names, grades."""
-
-    districts: list[tuple[str, str]]
-    grades: list[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """A department that somebody booked before."""
 
@@ -64,10 +56,6 @@ _HOSPITAL_TEXT = (
     "lower(concat_ws(' ', '', h.name, h.name_en, h.district, h.district_en, h.search_keys))"
 )
 _DEPARTMENT_TEXT = "lower(' ' || d.name || ' ' || d.name_en || ' ' || d.search_keys)"
-_DISTRICTS = """
-    SELECT district, max(district_en) FROM hospitals GROUP BY district ORDER BY min(id)
-"""
-_GRADES = "SELECT grade FROM hospitals GROUP BY grade ORDER BY count(*) DESC, grade"
 _RECENT = """
     SELECT h.id AS hospital_id, h.name AS hospital_name, h.name_en AS hospital_name_en,
            d.id AS department_id, d.name AS department_name, d.name_en AS department_name_en
@@ -223,12 +211,6 @@ def _keys(name: str) -> Iterator[str]:
         for other in dict.fromkeys(reading[0] for reading in known):
             yield "".join([*initials[:n], other, *initials[n + 1 :]])
     yield ";".join("".join(f",{reading}," for reading in known) for known in readings)
-
-
-async def filters(tx: Tx) -> Filters:
-    """Return every district and grade that there is a hospital of."""
-    districts = [(district, english) for district, english in await tx.rows(_DISTRICTS)]
-    return Filters(districts, [grade for (grade,) in await tx.rows(_GRADES)])
 
 
 async def recent_places(tx: Tx, account_id: int, limit: int) -> list[Place]:

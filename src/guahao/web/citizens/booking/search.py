@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
 
-from guahao.flows.hospitals.search import NEAREST_MAX, PAGE, Asked, filters, search
+from guahao.flows.hospitals.search import NEAREST_MAX, PAGE, Asked, search
 from guahao.web.citizens.elder import ANSWERS
 from guahao.web.citizens.page import Page, Route
 from guahao.web.citizens.partial import is_partial
@@ -53,7 +53,7 @@ async def _search(page: Page) -> ASGIApp:
     }
     if is_partial(page):
         return page.render("search_results.html", **shown)
-    return page.render("search.html", filters=await filters(platform), **shown)
+    return page.render("search.html", filters=found.filters, **shown)
 
 
 def _page_number(text: str) -> int:
