@@ -39,11 +39,11 @@ def create_app() -> Litestar:
         end_with(parent.pid)
     if settings.database_url is None:
         raise SettingsError("a web process needs GUAHAO_DATABASE_URL; `guahao serve` sets it")
-    connections = settings.desk_lanes + _READERS
     platform = build_platform(
         settings,
         settings.database_url,
-        connections=connections,
+        connections=settings.desk_lanes + _READERS,
+        kept_for_desk=settings.desk_lanes,
         wait_seconds=_CONNECTION_SECONDS,
     )
     desk = Desk(

@@ -192,14 +192,23 @@ def vault_of(settings: Settings) -> Vault:
 
 
 def build_platform(
-    settings: Settings, url: str, *, connections: int, wait_seconds: float = 10
+    settings: Settings,
+    url: str,
+    *,
+    connections: int,
+    kept_for_desk: int = 0,
+    wait_seconds: float = 10,
 ) -> Platform:
-    """Return the platform over a migrated database, not yet connected."""
+    """Return the platform over a migrated database, not yet connected.
+
+    `connections`, `kept_for_desk` and `wait_seconds`: see `Database`.
+    """
     clock = city_clock(settings.clock_start, settings.clock_begun)
     database = Database(
         url,
         clock,
         max_size=connections,
+        kept_for_desk=kept_for_desk,
         wait_seconds=wait_seconds,
         prepared=settings.database_pooling == "session",
         read_url=settings.database_read_url,

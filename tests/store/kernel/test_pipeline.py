@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 from psycopg import errors
+from psycopg_pool import PoolTimeout
 from tests.city import Clock
 
 from guahao.store.kernel.db import Database, PipelinedTx
@@ -121,3 +123,29 @@ async def test_a_transaction_without_statements_sends_nothing(db: Database) -> N
     async with db.pipelined_transaction():
         pass
     assert await accounts(db) == 0
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+async def test_readers_leave_the_connections_that_are_kept_for_the_desk(
+    database_url: str, kept: int
+) -> None:
+    """The control keeps none: a booking then waits for the readers until its time is over."""
+    db = Database(database_url, Clock(), max_size=3, kept_for_desk=kept, wait_seconds=0.3)
+    await db.open()
+
+    async def book() -> None:
+        async with db.pipelined_transaction() as tx:
+            add_account(tx, 1)
+
+    async with AsyncExitStack() as reading:
+        for _ in range(3 - kept):
+            await reading.enter_async_context(db.transaction())
+        with pytest.raises(PoolTimeout):
+            await accounts(db)
+        if kept:
+            await book()
+        else:
+            with pytest.raises(PoolTimeout):
+                await book()
+    assert await accounts(db) == kept
+    await db.close()

@@ -353,6 +353,8 @@ class Database:
     """The application's connections, under a role that owns nothing.
 
     `clock` returns the platform's time in the city's zone; each transaction reads it once.
+    `kept_for_desk`: of the `max_size` connections, those that only pipelined transactions, the
+    booking desk's, may use, so that no number of slow searches keeps a booking waiting.
     `wait_seconds`: how long a transaction waits for a free connection. `prepared`: whether
     prepared statements work, which they do not behind a transaction pooler. `read_url`:
     replicas to read from while no primary answers.
@@ -365,6 +367,7 @@ class Database:
         *,
         min_size: int = 1,
         max_size: int = 10,
+        kept_for_desk: int = 0,
         wait_seconds: float = 10,
         prepared: bool = True,
         read_url: str | None = None,
@@ -378,6 +381,7 @@ class Database:
         self._replayed_at: datetime | None = None
         self._in_use: set[Connection] = set()
         self._prepared = prepared
+        self._others = asyncio.Semaphore(max_size - kept_for_desk)
 
         def pool(url: str, least: int, set_up: Configure) -> Pool:
             return Pool(
@@ -494,7 +498,7 @@ class Database:
         """
         loop = asyncio.get_running_loop()
         wait_seconds = None if deadline is None else deadline - loop.time()
-        async with self._connection(wait_seconds, may_read_replica=False) as conn:
+        async with self._leased(wait_seconds, may_read_replica=False) as conn:
             timer = None if deadline is None else loop.call_at(deadline, cut, conn)
             pipeline = Pipeline(conn, prepared=self._prepared)
             committing = False
@@ -542,8 +546,26 @@ class Database:
         self.watch.compare(row[0], asked, answered)
 
     @asynccontextmanager
-    async def _connection(
-        self, wait_seconds: float | None = None, *, may_read_replica: bool = True
+    async def _connection(self, wait_seconds: float | None = None) -> AsyncIterator[Connection]:
+        """Lease one of the connections that are not kept for the desk."""
+        if wait_seconds is None:
+            wait_seconds = self.pool.timeout
+        until = asyncio.get_running_loop().time() + wait_seconds
+        try:
+            async with asyncio.timeout_at(until):
+                await self._others.acquire()
+        except TimeoutError:
+            raise PoolTimeout(f"no connection was free for {wait_seconds:.1f} s") from None
+        try:
+            left = until - asyncio.get_running_loop().time()
+            async with self._leased(left) as conn:
+                yield conn
+        finally:
+            self._others.release()
+
+    @asynccontextmanager
+    async def _leased(
+        self, wait_seconds: float | None, *, may_read_replica: bool = True
     ) -> AsyncIterator[Connection]:
         """Lease a live connection to the primary, or to a replica while no primary answers."""
         loop = asyncio.get_running_loop()
