@@ -165,6 +165,7 @@ class ReusedConnection(Connection):
         else:
             await conn.set_autocommit(given["autocommit"])
             conn.prepare_threshold = given["prepare_threshold"]
+            conn._waits = 0  # to set autocommit asks the session nothing
         conn._url = conninfo
         return conn
 

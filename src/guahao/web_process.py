@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 
-from guahao.flows.booking.desk import Desk
+from guahao.flows.booking.desk import LANES_BESIDES, Desk
 from guahao.flows.kernel.clocks import comparing_clocks
 from guahao.flows.kernel.hashing import nobodys_hash
 from guahao.flows.kernel.platform import Platform
@@ -42,8 +42,8 @@ def create_app() -> Litestar:
     platform = build_platform(
         settings,
         settings.database_url,
-        connections=settings.desk_lanes + _READERS,
-        kept_for_desk=settings.desk_lanes,
+        connections=settings.desk_lanes + LANES_BESIDES + _READERS,
+        kept_for_desk=settings.desk_lanes + LANES_BESIDES,
         wait_seconds=_CONNECTION_SECONDS,
     )
     desk = Desk(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -130,7 +131,9 @@ async def test_readers_leave_the_connections_that_are_kept_for_the_desk(
     database_url: str, kept: int
 ) -> None:
     """The control keeps none: a booking then waits for the readers until its time is over."""
-    db = Database(database_url, Clock(), max_size=3, kept_for_desk=kept, wait_seconds=0.3)
+    db = Database(
+        database_url, Clock(), min_size=3, max_size=3, kept_for_desk=kept, wait_seconds=0.3
+    )
     await db.open()
 
     async def book() -> None:
@@ -140,8 +143,12 @@ async def test_readers_leave_the_connections_that_are_kept_for_the_desk(
     async with AsyncExitStack() as reading:
         for _ in range(3 - kept):
             await reading.enter_async_context(db.transaction())
+        another = asyncio.create_task(accounts(db))
+        await asyncio.sleep(0.1)
+        assert db.waiting == 1
         with pytest.raises(PoolTimeout):
-            await accounts(db)
+            await another
+        assert db.waiting == 0
         if kept:
             await book()
         else:

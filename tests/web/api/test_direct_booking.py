@@ -66,6 +66,24 @@ async def test_a_direct_booking_is_refused_and_repeated_like_a_routed_booking(si
         assert _plain(answers[0]) == _plain(answers[1])
 
 
+async def test_a_booking_waits_for_no_titles_to_be_read_anew(site: Site) -> None:
+    """They are read on a connection that slow readers may all hold."""
+    citizen, session_id = await add_citizen(site), await add_session(site.platform)
+    platform = site.platform
+    platform.titles.forget()
+    now = platform.db.seconds()
+    answer = await site.post(
+        DIRECT,
+        token=citizen.token,
+        headers={"Idempotency-Key": "once"},
+        json={"clinic_session_id": session_id, "patient_id": citizen.patient_id},
+    )
+    assert answer.status_code == 201
+    assert platform.is_stale(now)
+    assert (await site.get(DIRECT, token=citizen.token)).status_code == 200
+    assert not platform.is_stale(now)
+
+
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [

@@ -51,6 +51,8 @@ from guahao.store.booking.booking import LIVE_CODE
 from guahao.store.kernel.db import CommitUnknownError, DatabaseAwayError, DatabaseState
 from guahao.store.kernel.views import AppointmentView
 
+LANES_BESIDES = 2  # for pairs and for rescheduling; a batch of any lane holds a connection
+
 _log = structlog.get_logger("guahao.desk")
 _batch_size = Histogram(
     "guahao_desk_batch_requests", "Requests a batch", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)

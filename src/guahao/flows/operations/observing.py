@@ -147,7 +147,7 @@ def look(platform: Platform, desk: Desk | None) -> None:
     stats = platform.db.pool.get_stats()
     _pool_size.set(stats.get("pool_size", 0))
     _pool_idle.set(stats.get("pool_available", 0))
-    _pool_waiting.set(stats.get("requests_waiting", 0))
+    _pool_waiting.set(platform.db.waiting)
     _up.set(platform.db.state is DatabaseState.ALIVE)
     watch = platform.db.watch
     _skew.set(0.0 if watch is None else abs(watch.ahead_seconds))

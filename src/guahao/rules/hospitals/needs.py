@@ -252,7 +252,7 @@ def _hospital_quality(
     spoken: tuple[str, ...],
     patterns: Sequence[Pattern],
 ) -> float:
-    if not joined.isascii() and not all(one.is_in(hospital.words) for one in patterns):
+    if len(words) == 1 and not joined.isascii() and not patterns[0].is_in(hospital.words):
         return 0
     own, also = hospital.called
     if joined in own:
@@ -265,7 +265,7 @@ def _hospital_quality(
     in_letters = _quality_in_letters(hospital, joined, spoken, words) if joined.isascii() else 0
     if in_letters:
         return in_letters
-    if joined.isascii() and not all(one.is_in(hospital.words) for one in patterns):
+    if not all(one.is_in(hospital.words) for one in patterns):
         return 0
     own_name = 2 if all(one.is_in(hospital.own_text) for one in patterns) else 0
     if joined in hospital.key or f" {' '.join(words)}" in hospital.text:

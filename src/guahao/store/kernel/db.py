@@ -382,6 +382,7 @@ class Database:
         self._in_use: set[Connection] = set()
         self._prepared = prepared
         self._others = asyncio.Semaphore(max_size - kept_for_desk)
+        self._waiting = 0
 
         def pool(url: str, least: int, set_up: Configure) -> Pool:
             return Pool(
@@ -519,6 +520,11 @@ class Database:
                 if timer is not None:
                     timer.cancel()
 
+    @property
+    def waiting(self) -> int:
+        """Return how many transactions wait for a connection."""
+        return self._waiting + int(self.pool.get_stats().get("requests_waiting", 0))
+
     def seconds(self) -> float:
         """Return the platform's time in Unix seconds, for what every request compares."""
         clock = self.clock
@@ -551,11 +557,14 @@ class Database:
         if wait_seconds is None:
             wait_seconds = self.pool.timeout
         until = asyncio.get_running_loop().time() + wait_seconds
+        self._waiting += 1
         try:
             async with asyncio.timeout_at(until):
                 await self._others.acquire()
         except TimeoutError:
             raise PoolTimeout(f"no connection was free for {wait_seconds:.1f} s") from None
+        finally:
+            self._waiting -= 1
         try:
             left = until - asyncio.get_running_loop().time()
             async with self._leased(left) as conn:

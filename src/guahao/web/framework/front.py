@@ -116,9 +116,10 @@ class Front:
         if "//" in path:  # routed like a single slash, so limited and stored like it as well
             path = scope["path"] = _SLASHES.sub("/", path)
         now = self._database.seconds()
+        books = scope["method"] == "POST" and path.startswith(_BOOKING)
         if path not in _SIGNED and not path.startswith(_HEALTH):
             wait_seconds = self._velocity.request(caller, now)
-            if wait_seconds is None and scope["method"] == "POST" and path.startswith(_BOOKING):
+            if wait_seconds is None and books:
                 token = self._token(scope)
                 wait_seconds = None if token is None else self._velocity.gate(token, now)
         if wait_seconds is None:
@@ -128,7 +129,8 @@ class Front:
                 return
             if sealed.is_head:
                 scope["method"] = "GET"
-            if self._platform.is_stale(now) and not path.startswith(_OF_THE_MACHINE):
+            # The desk reads the policies itself: a booking must not wait behind slow readers.
+            if not books and self._platform.is_stale(now) and not path.startswith(_OF_THE_MACHINE):
                 await self._platform.refresh()
             app = self._direct.get((scope["method"], path), self._app)
             await app(scope, self._bodies.timed(scope, receive, caller), sealed.send)
