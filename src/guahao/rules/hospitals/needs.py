@@ -451,17 +451,18 @@ class _Terms:
         self.for_child = self.for_child or bool(children)
         self.pregnant = self.pregnant or any(one in _PREGNANT_ENGLISH for one in spoken)
         needed = [one for one in spoken if one not in CHILD_ENGLISH] or list(spoken)
+        said = set(spoken)
         best: list[tuple[int, int, KnownTerm]] = []
         for term in known.terms:
             if term.term.facts.kind is TermKind.HOSPITAL:
                 continue
             for words in term.english:
-                if words <= set(spoken):
+                if words <= said:
                     first = min(spoken.index(word) for word in words)
                     best.append((-len(words), first, term))
         covered: set[str] = set()
         for _, _, term in sorted(best, key=lambda one: one[:2]):
-            words = max((one for one in term.english if one <= set(spoken)), key=len)
+            words = max((one for one in term.english if one <= said), key=len)
             if not words <= covered:
                 covered |= words
                 self.matched.append(term)
@@ -540,15 +541,13 @@ def _spans(text: str, known: Vocabulary) -> list[tuple[int, int, KnownTerm]]:
 
 def _spelled(text: str, known: Vocabulary, *, in_any_accent: bool) -> tuple[list[KnownTerm], int]:
     """Return the terms whose pinyin a text of syllables holds, and how many these cover."""
+    beginning = known.lenient_beginning if in_any_accent else known.spelled_beginning
+    possible = [one for syllable in {*text.split()} for one in beginning.get(syllable, ())]
     found = []
-    for term in known.terms:
-        if term.term.facts.kind is TermKind.HOSPITAL:
-            continue
-        for spelled in term.spelled:
-            word = f" {lenient(spelled) if in_any_accent else spelled} "
-            start = text.find(word)
-            if start >= 0:
-                found.append((len(word.split()), start, word, term))
+    for _, word, length, term in sorted(possible, key=lambda one: one[0]):
+        start = text.find(word)
+        if start >= 0:
+            found.append((length, start, word, term))
     covered, matched, left = 0, [], text
     for length, _, word, term in sorted(found, key=lambda one: (-one[0], one[1])):
         if word in left:

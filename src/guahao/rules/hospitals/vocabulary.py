@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from guahao.rules.hospitals.hospital_names import called
 from guahao.rules.hospitals.search_terms import SearchTerm, TermKind, code_of, name_of
-from guahao.rules.hospitals.spelling import chinese, english
+from guahao.rules.hospitals.spelling import chinese, english, lenient
 from guahao.rules.kernel.text import search_text
 
 _CHILDREN = (
@@ -204,6 +204,10 @@ class Filters:
     grades: list[str]
 
 
+# Its place among all, the syllables between spaces, how many they are, and whose word it is.
+Spelled = tuple[int, str, int, KnownTerm]
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """The names of a city, and its search terms."""
@@ -259,6 +263,32 @@ class Vocabulary:
             if term.term.facts.kind is not TermKind.HOSPITAL:
                 for word in term.chinese:
                     found.setdefault(word[0], []).append((word, term))
+        return found
+
+    @cached_property
+    def spelled_beginning(self) -> Mapping[str, Sequence[Spelled]]:
+        """Return the pinyin of all terms but hospitals by its first syllable."""
+        return self._spelled(lambda word: word)
+
+    @cached_property
+    def lenient_beginning(self) -> Mapping[str, Sequence[Spelled]]:
+        """Return the same, spelled as any accent may."""
+        return self._spelled(lenient)
+
+    def _spelled(self, spell: Callable[[str], str]) -> Mapping[str, Sequence[Spelled]]:
+        words = (
+            (spell(word), term)
+            for term in self.terms
+            if term.term.facts.kind is not TermKind.HOSPITAL
+            for word in term.spelled
+        )
+        found: dict[str, list[Spelled]] = {}
+        for number, (word, term) in enumerate(words):
+            syllables = word.split()
+            if syllables:
+                found.setdefault(syllables[0], []).append(
+                    (number, f" {word} ", len(syllables), term)
+                )
         return found
 
     @cached_property
