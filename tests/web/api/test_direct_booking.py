@@ -70,6 +70,7 @@ async def test_a_booking_waits_for_no_titles_to_be_read_anew(site: Site) -> None
     """They are read on a connection that slow readers may all hold."""
     citizen, session_id = await add_citizen(site), await add_session(site.platform)
     platform = site.platform
+    await platform.refresh()
     platform.titles.forget()
     now = platform.db.seconds()
     answer = await site.post(

@@ -35,7 +35,8 @@ async def versions(site: Site, table: str = "clinic_sessions") -> list[tuple[Any
 async def published(site: Site) -> list[tuple[Any, ...]]:
     return await ask(
         site.platform,
-        "SELECT external_id, title, visit_date, capacity FROM clinic_sessions ORDER BY external_id",
+        "SELECT external_id, title, visit_date, capacity FROM clinic_sessions"
+        " ORDER BY external_id, id",
     )
 
 

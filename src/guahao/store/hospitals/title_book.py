@@ -22,13 +22,14 @@ _log = structlog.get_logger("guahao.titles")
 class TitleBook:
     """`english`: a title's English name, where it has one; `offered`: what forms offer.
 
-    `specialties`: the English of specialties.
+    `specialties`: the English of specialties. `is_known`: whether they were ever read.
     """
 
     def __init__(self) -> None:
         self.english: Mapping[str, str] = {}
         self.specialties: Mapping[str, str] = {}
         self.offered: tuple[str, ...] = ()
+        self.is_known = False
         self._read_at = -math.inf  # Unix seconds
 
     def title_en(self, title: str) -> str:
@@ -63,3 +64,4 @@ class TitleBook:
         self.english = {title.name: title.name_en for title in titles if title.name_en}
         self.specialties = specialties
         self.offered = tuple(title.name for title in titles if title.retired_at is None)
+        self.is_known = True

@@ -129,8 +129,10 @@ class Front:
                 return
             if sealed.is_head:
                 scope["method"] = "GET"
-            # The desk reads the policies itself: a booking must not wait behind slow readers.
-            if not books and self._platform.is_stale(now) and not path.startswith(_OF_THE_MACHINE):
+            # A booking must not wait behind slow readers: the desk reads the policies itself.
+            if self._platform.is_stale(now) and not (
+                path.startswith(_OF_THE_MACHINE) or (books and self._platform.titles.is_known)
+            ):
                 await self._platform.refresh()
             app = self._direct.get((scope["method"], path), self._app)
             await app(scope, self._bodies.timed(scope, receive, caller), sealed.send)
