@@ -171,6 +171,7 @@ class Desk:
             platform, serve_reschedules, 1, self._taken, patient
         )
         self._every: list[_Lane[Any, Any]] = [*self._lanes, self._pairs, self._reschedules]
+        assert len(self._every) == lanes + LANES_BESIDES  # a process keeps a connection for each
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:

@@ -381,8 +381,8 @@ class Database:
         self._replayed_at: datetime | None = None
         self._in_use: set[Connection] = set()
         self._prepared = prepared
-        self._others = asyncio.Semaphore(max_size - kept_for_desk)
-        self._waiting = 0
+        self._not_kept = asyncio.Semaphore(max_size - kept_for_desk)
+        self._waiting = 0  # for one of them
 
         def pool(url: str, least: int, set_up: Configure) -> Pool:
             return Pool(
@@ -560,7 +560,7 @@ class Database:
         self._waiting += 1
         try:
             async with asyncio.timeout_at(until):
-                await self._others.acquire()
+                await self._not_kept.acquire()
         except TimeoutError:
             raise PoolTimeout(f"no connection was free for {wait_seconds:.1f} s") from None
         finally:
@@ -570,7 +570,7 @@ class Database:
             async with self._leased(left) as conn:
                 yield conn
         finally:
-            self._others.release()
+            self._not_kept.release()
 
     @asynccontextmanager
     async def _leased(
