@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import structlog
 from argon2 import PasswordHasher
 from httpx._config import create_ssl_context
 from hypothesis import settings
@@ -71,6 +72,21 @@ def quick_clients() -> Iterator[None]:
         name = "httpx._transports.default.create_ssl_context"
         patch.setattr(name, cache(create_ssl_context))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_tracebacks() -> Iterator[None]:
+    """Log an exception with its frames alone: to show what each of their variables is takes 1 s.
+
+    A test of hundreds of exceptions took minutes, in which the other requests timed out.
+    """
+    *before, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    structlog.configure(processors=[*before, plain])
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
