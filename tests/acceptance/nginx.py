@@ -118,9 +118,19 @@ class Nginx:
 
 @contextmanager
 def nginx(folder: Path, ports: Sequence[int]) -> Iterator[Nginx]:
-    """Run nginx in front of the web processes on these ports of this machine."""
+    """Run nginx in front of the web processes on these ports of this machine.
+
+    The last serves apart, as well as the public if it is the only one.
+    """
     assert NGINX is not None
-    answers: Answers = check({"public_host": HOST, "machines": {"web1": {"address": "10.0.0.1"}}})
+    servers = [*ports, ports[-1]] if len(ports) == 1 else ports
+    answers: Answers = check(
+        {
+            "public_host": HOST,
+            "machines": {"web1": {"address": "10.0.0.1"}},
+            "web_processes": len(servers),
+        }
+    )
     # The certificate that citizens see: of an authority of this test.
     three = {f"web{number}": {"address": f"10.0.0.{number}"} for number in (1, 2, 3)}
     _, secrets = credentials_of(
@@ -143,9 +153,8 @@ def nginx(folder: Path, ports: Sequence[int]) -> Iterator[Nginx]:
     )
     files = {file.path: file.text for file in plan(answers, ExampleCredentials(), {"web1": layout})}
     text = files["web1/etc/nginx/conf.d/guahao.conf"]
-    given = re.findall(r"^    server 127\.0\.0\.1:\d+ .*;\n", text, re.MULTILINE)
-    servers = [f"    server 127.0.0.1:{port} max_fails=1 fail_timeout=2s;\n" for port in ports]
-    text = text.replace("".join(given), "".join(servers))
+    for number, port in enumerate(servers, 8001):
+        text = text.replace(f" server 127.0.0.1:{number} ", f" server 127.0.0.1:{port} ")
     (folder / "guahao.conf").write_text(text)
     (folder / "unavailable.html").write_text(files["web1/usr/local/share/guahao/unavailable.html"])
     (folder / "nginx.conf").write_text(

@@ -8,11 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import httpx
+import psutil
 import pytest
 from tests.acceptance.nginx import HOST, Logged, Nginx, needs_nginx, nginx
 from tests.acceptance.processes import Web, environment, web_processes
@@ -37,6 +39,7 @@ class Front(NamedTuple):
 
     nginx: Nginx
     web: Web
+    env: dict[str, str]
     people: list[Caller]
     hospital_id: int
     department_id: int
@@ -60,7 +63,7 @@ def front(
     wanted = asyncio.run(prepared(url))
     env = environment(url, folder, GUAHAO_TRUSTED_PROXIES="127.0.0.1")
     with web_processes(env, 1) as [web], nginx(folder, [web.port]) as running:
-        front = Front(running, web, *wanted)
+        front = Front(running, web, env, *wanted)
         until(lambda: running.answers("/health/ready"), "nginx answers")
         yield front
     execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
@@ -236,6 +239,45 @@ def test_nginx_and_the_application_choose_the_same_language(front: Front) -> Non
     # A pattern that reads a list in many ways takes a tenth of a second, and gives up.
     errors = (front.nginx.folder / "guahao-error.log").read_text()
     assert "pcre" not in errors
+
+
+# Who must not wait behind a release ------------------------------------------------------------
+
+
+def test_staff_and_who_gives_a_place_back_are_served_apart(front: Front, tmp_path: Path) -> None:
+    """The public's process answers nothing any more; then the one apart is gone."""
+    paths = ("/staff/login", "/api/v1/hospital/bookings", "/bookings/1/cancel")
+    with (
+        web_processes(front.env, 1) as [apart],
+        nginx(tmp_path, [front.web.port, apart.port]) as own,
+        own.client() as client,
+    ):
+        until(lambda: own.answers("/health/nginx"), "nginx answers")
+        with frozen(front.web):
+            waits = httpx.Timeout(2)
+            for path in (ME, "/patients"):
+                with pytest.raises(httpx.ReadTimeout):
+                    client.get(path, timeout=waits)
+            statuses = {path: client.get(path).status_code for path in paths}
+            posted = client.post("/api/v1/appointments/1/cancel")
+        assert statuses == dict(zip(paths, (200, 401, 303), strict=True))
+        assert posted.status_code == 401
+        apart.kill()
+        assert {path: client.get(path).status_code for path in paths} == statuses
+
+
+@contextmanager
+def frozen(web: Web) -> Iterator[None]:
+    """Stop a web process, as a rush does that takes all it has."""
+    family = [psutil.Process(web.process.pid)]
+    family += family[0].children(recursive=True)
+    for member in family:
+        member.suspend()
+    try:
+        yield
+    finally:
+        for member in family:
+            member.resume()
 
 
 # Slow clients, and an application that is away -------------------------------------------------

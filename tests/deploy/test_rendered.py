@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,9 +29,12 @@ from guahao.deploy import example
 from guahao.deploy.answers import Answers
 from guahao.deploy.credentials import credentials_of, scram_verifier
 from guahao.deploy.example import FOLDER, NAMES, NGINX, answers_of, rendered
-from guahao.deploy.plan import PROMETHEUS, PUBLIC_PATHS, Layout, plan
+from guahao.deploy.plan import APART_PATHS, PROMETHEUS, PUBLIC_PATHS, Layout, plan
 from guahao.embedded import program
+from guahao.web import citizens
+from guahao.web.app import staff_routes
 from guahao.web.framework.public_routes import PUBLIC_ROUTES
+from guahao.web.sms.receipts import RECEIPTS_PATH
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -72,6 +75,27 @@ def test_nginx_caches_the_routes_that_answer_everybody_alike_and_no_others() -> 
     of_nginx = {path: [p for p in PUBLIC_PATHS if re.fullmatch(p, path)] for path in paths}
     assert {path: len(found) for path, found in of_nginx.items()} == dict.fromkeys(paths, 1)
     assert len(PUBLIC_PATHS) == len(paths)
+
+
+def test_all_staff_pages_are_served_apart_and_of_the_citizens_who_gives_a_place_back() -> None:
+    def apart(paths: Iterable[str]) -> set[str]:
+        """Return those that nginx leads to the process apart, with numbers as ids."""
+        numbered = {path: re.sub(r"\{[^}]*\}", "70", path) for path in paths}
+        return {
+            path
+            for path, asked in numbered.items()
+            if any(re.fullmatch(f"{pattern}/?", asked) for pattern in APART_PATHS)
+        }
+
+    of_staff = {route.path for route in staff_routes()}
+    assert apart(of_staff) == of_staff
+    assert apart(route.path for route in citizens.routes()) == {
+        "/bookings/{appointment_id}/cancel",
+        "/bookings/{appointment_id}/decline",
+    }
+    assert not apart(route.path for route in PUBLIC_ROUTES)
+    assert apart([RECEIPTS_PATH, "/wechat"]) == {RECEIPTS_PATH, "/wechat"}
+    assert not apart(["/staffing", "/api/v1/hospitals/70", "/api/v1/appointments", "/wechat/login"])
 
 
 def write(
@@ -254,7 +278,7 @@ def test_people_read_a_page_and_programs_a_problem_where_no_process_lives(
     port = free_port()
     write(tmp_path, answers, http=(f"127.0.0.1:{free_port()}",), https=(f"127.0.0.1:{port}",))
     site = tmp_path / "web1/etc/nginx/conf.d/guahao.conf"
-    ports = {old: str(free_port()) for old in ("8001", "8002", "8080")}
+    ports = {old: str(free_port()) for old in ("8001", "8002", "8080", "8081")}
     text = site.read_text()
     for old, new in ports.items():
         text = text.replace(f"127.0.0.1:{old} ", f"127.0.0.1:{new} ")
@@ -281,6 +305,7 @@ def test_people_read_a_page_and_programs_a_problem_where_no_process_lives(
             proxy.write_text(head.group().replace("    log global\n", "") + web + "\n")
             stack.enter_context(running(haproxy, "-db", "-q", "-f", str(proxy)))
             until_open(int(ports["8080"]))
+            until_open(int(ports["8081"]))
         stack.enter_context(running(nginx, "-c", str(whole), "-e", str(tmp_path / "error.log")))
         until_open(port)
         # Of an authority of this test. The name leads to nginx by SNI, not by the address.
@@ -295,11 +320,11 @@ def test_people_read_a_page_and_programs_a_problem_where_no_process_lives(
                 extensions={"sni_hostname": answers.public_host},
             )
 
-        page = get("/hospitals")
+        page, staff = get("/hospitals"), get("/staff")
         problem, english = get("/api/v1/hospitals"), get("/api/v1/appointments", "en-GB")
         outcome = get("/fhir/Appointment/1", "en")
         alive = get("/health/nginx")
-    for answer in (page, problem, english, outcome):
+    for answer in (page, staff, problem, english, outcome):
         assert answer.status_code == 503
         assert answer.headers["Retry-After"] == "5"
     assert page.headers["Content-Type"].startswith("text/html")

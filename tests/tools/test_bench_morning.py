@@ -43,7 +43,7 @@ def test_everybody_is_answered_and_counted(server_url: str) -> None:
     assert (served.times, more.times) == (1, 10)
     for arm in (served, more):
         assert arm.booked <= arm.places
-        assert set(arm.cpu) == {"web", "worker", "PostgreSQL", "load"}
+        assert set(arm.cpu) == {"web", "web apart", "worker", "PostgreSQL", "load"}
         for name, kind in arm.kinds.items():
             assert kind.sent == kind.good + kind.refused + kind.failed, name
             assert kind.sent, name

@@ -83,7 +83,14 @@ def bench_rush_command(
 
 @app.command("morning")
 def bench_morning_command(
+    *,
     processes: Annotated[int, typer.Option(min=1, max=16, help="Web processes.")] = 1,
+    apart: Annotated[
+        bool,
+        typer.Option(
+            "--apart/--together", help="One more web process for staff and cancels, as in the kit."
+        ),
+    ] = True,
     connections: Annotated[
         int, typer.Option(min=0, max=50_000, help="Open connections that poll every 30 s.")
     ] = 0,
@@ -106,6 +113,7 @@ def bench_morning_command(
     _needs_folder(chart)
     form = bench_morning.Form(
         processes=processes,
+        is_apart=apart,
         connections=connections,
         readers=readers,
         persons=persons,

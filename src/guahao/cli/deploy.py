@@ -39,7 +39,7 @@ def deploy_init(  # noqa: PLR0917 - typer passes them by name
         int | None, typer.Option(help="Memory of a machine with a database.")
     ] = None,
     web_processes: Annotated[
-        int | None, typer.Option(help="Web processes on each machine that serves the web.")
+        int | None, typer.Option(help="Web processes on each machine of the web; one is apart.")
     ] = None,
     monitoring: Annotated[
         str | None, typer.Option(help="The address of Prometheus, which alone reads the metrics.")

@@ -31,6 +31,16 @@ PUBLIC_PATHS = (
     r"/open-supply/slots/\d+\.ndjson",
     r"/open-supply/slots/\d+",
 )
+# What must not wait behind a release, and is served by each machine's last web process: staff,
+# hospitals' systems, who gives a place back, what WeChat and the SMS provider send
+# (docs/decisions/0061).
+APART_PATHS = (
+    "/staff(?:/.*)?",
+    "/api/v1/hospital/.*",
+    r"/(?:bookings|api/v1/appointments)/\d+/(?:cancel|decline)",
+    "/wechat",
+    "/sms/receipts",
+)
 _FIRST_WEB_PORT = 8001
 _METRICS_OFFSET = 10_000  # guahao-web@.service: GUAHAO_METRICS_PORT=1%i
 _HAPROXY_METRICS = 8405
@@ -316,8 +326,9 @@ def _context(
         "workers": listed("worker"),
         "backup_machine": backup_machine(answers),
         "ports": list(ports),
-        "servers": [f"{layout.local}:{port}" for port in ports],
+        "servers": [f"{layout.local}:{port}" for port in ports],  # the last for APART_PATHS
         "public_paths": PUBLIC_PATHS,
+        "apart_paths": APART_PATHS,
         "metrics_ports": _metrics_ports(answers, name, ports),
         # Under Patroni's quorum commits may wait for any other database.
         "standbys": len(answers.named("database")) - 1,

@@ -16,7 +16,7 @@ import random
 import resource
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -36,7 +36,7 @@ from guahao.tools.bench.http import Issue
 from guahao.tools.bench.morning import crowd, queries
 from guahao.tools.bench.morning.chart import drawn
 from guahao.tools.bench.morning.connections import Connections
-from guahao.tools.bench.morning.figures import KINDS, LOAD_CORES, Arm, laws, ms
+from guahao.tools.bench.morning.figures import KINDS, LOAD_CORES, STAFF, Arm, laws, ms
 from guahao.tools.bench.rush.contestants import FIRST_ASK_SECONDS
 from guahao.tools.bench.rush.queries import holders
 from guahao.tools.bench.serving import web_server, worker
@@ -58,12 +58,15 @@ _SPARE_FILES = 300  # of this process, besides connections
 class Form:
     """How large the bench is, at the served load. Bounded, so that it always ends.
 
+    `processes` serve the public; where `is_apart`, one more serves staff and cancels, as behind
+    the kit's nginx (`APART_PATHS` in `deploy/plan.py`).
     `readers`, `searches`, `pick_ups` and `cancels` are requests a second, `rate` those of a bot;
     `connections` stay open and poll slowly. Shorter than a morning (35 s) a round begins later
     after its release.
     """
 
     processes: int = 1
+    is_apart: bool = True
     rounds: int = 3
     seconds: float = _MORNING_SECONDS
     readers: int = 200
@@ -131,15 +134,21 @@ async def measure(url: str, issuer: Issue, form: Form, console: Console) -> list
             )
             analyze(url)
         with ExitStack() as processes:
-            web = [processes.enter_context(web_server(url)) for _ in range(form.processes)]
+            public = [processes.enter_context(web_server(url)) for _ in range(form.processes)]
+            apart = [processes.enter_context(web_server(url))] if form.is_apart else public
             working = processes.enter_context(worker(url))
-            ports = [port for port, _ in web]
-            agent = await member_at_work(platform, ports[0], Role.AGENT)
+            ports = _Ports([port for port, _ in public], [port for port, _ in apart])
+            agent = await member_at_work(platform, ports.apart[0], Role.AGENT)
             processes.callback(agent.client.close)
-            clerk = await member_at_work(platform, ports[0], Role.CLERK, queries.HOSPITAL_ID)
+            clerk = await member_at_work(platform, ports.apart[0], Role.CLERK, queries.HOSPITAL_ID)
             processes.callback(clerk.client.close)
             meters = _Meters(
-                [process.pid for _, process in web], working.pid, await queries.server_pid(platform)
+                {
+                    "web": [process.pid for _, process in public],
+                    **({"web apart": [apart[0][1].pid]} if form.is_apart else {}),
+                    "worker": [working.pid],
+                },
+                await queries.server_pid(platform),
             )
             morning = _Morning(platform, issuer, form, ports, meters, agent, clerk)
             morning.visits, morning.later = iter(visits), iter(later)
@@ -154,12 +163,19 @@ async def measure(url: str, issuer: Issue, form: Form, console: Console) -> list
     return rounds
 
 
+@dataclass(frozen=True, slots=True)
+class _Ports:
+    """Of the web processes for the public, and of those for staff and cancels."""
+
+    public: Sequence[int]
+    apart: Sequence[int]
+
+
 class _Meters:
     """Processor time of the processes, each with its children."""
 
-    def __init__(self, web: Sequence[int], working: int, backend: int) -> None:
-        self._web = web
-        self._worker = working
+    def __init__(self, processes: Mapping[str, Sequence[int]], backend: int) -> None:
+        self._processes = processes
         try:
             server = psutil.Process(backend).parent()
         except psutil.NoSuchProcess:
@@ -170,8 +186,7 @@ class _Meters:
     def seconds(self) -> dict[str, float | None]:
         """Return the seconds used so far; None for a server on another machine."""
         return {
-            "web": sum(map(_used, self._web)),
-            "worker": _used(self._worker),
+            **{name: sum(map(_used, pids)) for name, pids in self._processes.items()},
             "PostgreSQL": None if self._server is None else _used(self._server),
             "load": time.process_time(),
         }
@@ -196,7 +211,7 @@ class _Morning:
         platform: Platform,
         issuer: Issue,
         form: Form,
-        ports: Sequence[int],
+        ports: _Ports,
         meters: _Meters,
         agent: Browser,
         clerk: Browser,
@@ -230,7 +245,7 @@ class _Morning:
         arm = Arm(times, places=_SESSIONS * form.places)
         opened: list[Connections] = []
         streams = self._streams(arm, contest, bots, chance, opened)
-        people = Connections(self._ports, min(len(persons), _PERSONS_POOL))
+        people = Connections(self._ports.public, min(len(persons), _PERSONS_POOL))
         opened.append(people)
         coming = [
             crowd.Person(
@@ -280,7 +295,8 @@ class _Morning:
         streams: list[crowd.Stream] = []
 
         def add(name: str, rate: float, pool: int, requests: crowd.Requests) -> None:
-            opened.append(Connections(self._ports, pool))
+            ports = self._ports.apart if name in STAFF else self._ports.public
+            opened.append(Connections(ports, pool))
             streams.append(crowd.Stream(arm.kinds[name], rate, opened[-1], requests))
 
         pages = {
@@ -339,8 +355,9 @@ class OversoldError(Exception):
 def show(console: Console, form: Form, rounds: Sequence[tuple[Arm, Arm]]) -> None:
     """Print both loads by kind, who used the processors, and what must hold."""
     plural = "es" if form.processes > 1 else ""
+    apart = " and one apart" if form.is_apart else ""
     table = Table(
-        title=f"A release morning, {form.processes} web process{plural},"
+        title=f"A release morning, {form.processes} web process{plural}{apart},"
         f" {form.connections:,} open connections; medians of {form.rounds}"
     )
     headings = ["", *(f"{what} × {times}" for times in TIMES for what in _COLUMNS)]
