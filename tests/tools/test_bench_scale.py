@@ -36,8 +36,11 @@ def test_a_share_is_filled_and_everything_in_it_is_measured(server_url: str) -> 
         measured = asyncio.run(measure(url, token_issuer, SMALL, 50, console))
     assert (measured.bookings, measured.sessions) == (2000, 200)
     assert all(value > 0 for value in measured.figures.values())
-    show(console, [measured, measured])
     assert isinstance(console.file, StringIO)
+    told = console.file.getvalue()
+    for name in measured.figures:
+        assert f"50 %: {name}: " in told  # as soon as it is known
+    show(console, [measured, measured])
     printed = console.file.getvalue()
     for word in (
         "desk, bookings/s",

@@ -1,7 +1,9 @@
 """Measure bookings, searches, sweep, roll-out, audit, reports and size at shares of a large city.
 
-Each share has a scratch database of its own, which is filled, measured and dropped. The table shows
-each figure beside the first share's: what should not grow stays at 1.
+Each share has a scratch database of its own, which is filled, measured and dropped. Each figure is
+printed when it is known, since a whole run takes about an hour. The table at the end shows each
+beside the first share's: what should not grow stays at 1. Rates of different shares are taken at
+different times: on a machine with other work compare the processor time.
 """
 
 from __future__ import annotations
@@ -9,11 +11,14 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
+import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import uvloop
@@ -32,6 +37,7 @@ from guahao.tools.audit.audit import audit
 from guahao.tools.bench.browser import member_at_work
 from guahao.tools.bench.city import open_bench
 from guahao.tools.bench.http import PERSONS_A_PORT, Issue, run_wrk
+from guahao.tools.bench.processor import Meter
 from guahao.tools.bench.reading import read, read_queries
 from guahao.tools.bench.scale import queries
 from guahao.tools.bench.scale.queries import READERS, Past
@@ -42,6 +48,10 @@ BOOKINGS_KEPT = 0.9  # of the bookings a second of the first share
 BYTES_A_BOOKING, BYTES_A_SESSION = 1_300, 400  # with patients, messages and all indexes
 BYTES_MOST = 25 * 10**9
 _DESK, _HTTP = "desk, bookings/s", "HTTP, bookings/s"
+_DESK_CPU, _HTTP_CPU = (
+    "desk, processor time of a booking, µs",
+    "HTTP, processor time of a booking, µs",
+)
 _REPORTS = ("/staff/reports", "/staff/reports/fill", "/staff/reports/sold-out")
 _MEGABYTE = 10**6
 _WHOLE_FROM = 100  # larger figures are shown without decimals
@@ -107,13 +117,15 @@ async def measure(url: str, issuer: Issue, form: Form, share: float, console: Co
         form.bookers,
     )
     measured = Measured(share, past.bookings, past.sessions)
-    figures = measured.figures
+
+    found = partial(_found, measured, console)
 
     async def timed(name: str, work: Callable[[], Awaitable[object]]) -> None:
         with console.status(f"{share:g} %: {name} ..."):
             began = time.perf_counter()
             await work()
-            figures[f"{name}, s"] = time.perf_counter() - began
+            taken = time.perf_counter() - began
+        found(f"{name}, s", taken)
 
     async with open_bench(url, connections=settings.desk_lanes + 2) as platform:
         with console.status(f"{share:g} %: filling with {past.bookings:,} bookings ..."):
@@ -122,33 +134,42 @@ async def measure(url: str, issuer: Issue, form: Form, share: float, console: Co
             analyze(url)
             filled_in = time.perf_counter() - began
         async with platform.db.transaction() as tx:
-            figures["database, MB"] = await queries.database_bytes(tx) / _MEGABYTE
+            size = await queries.database_bytes(tx) / _MEGABYTE
             codes = await read_queries.some_codes(tx, platform.vault, 1, READERS)
             await read_queries.add_terms(tx)
         console.print(f"{share:g} %: {past.bookings:,} bookings filled in {filled_in:,.0f} s")
+        found("database, MB", size)
         bookers = iter(range(READERS + 1, READERS + form.bookers + 1))
         with console.status(f"{share:g} %: the desk ..."):
-            rates = [
+            rounds = [
                 await _book(platform, settings, form, past, bookers) for _ in range(form.rounds)
             ]
-            figures[_DESK] = sorted(rates)[len(rates) // 2]
-        with web_server(url) as (port, _), TemporaryDirectory() as folder, ExitStack() as closing:
+        found(_DESK, median(rate for rate, _ in rounds))
+        found(_DESK_CPU, median(used for _, used in rounds))
+        with (
+            web_server(url) as (port, server),
+            TemporaryDirectory() as folder,
+            ExitStack() as closing,
+        ):
             if form.http_persons and shutil.which("wrk") is not None:
                 with console.status(f"{share:g} %: HTTP ..."):
                     people = Path(folder) / "people"
-                    figures[_HTTP] = await _over_http(
-                        platform, issuer, port, people, form, past, list(bookers)
+                    rounds = await _over_http(
+                        platform, issuer, (port, server), people, form, past, list(bookers)
                     )
+                found(_HTTP, median(rate for rate, _ in rounds))
+                found(_HTTP_CPU, median(used for _, used in rounds))
             reads = await read.searches_and_pages(platform, issuer, port, READERS, codes, closing)
             for reading in reads:
                 with console.status(f"{share:g} %: {reading.name} ..."):
-                    figures[f"{reading.name}, p95 ms"] = read.measure(reading, form.times).p95_ms
+                    p95_ms = read.measure(reading, form.times).p95_ms
+                found(f"{reading.name}, p95 ms", p95_ms)
             reader = await member_at_work(platform, port, Role.ADMINISTRATOR)
             closing.callback(reader.client.close)
             for path in _REPORTS:
                 began = time.perf_counter()
                 reader.get(path)
-                figures[f"report {path.removeprefix('/staff/')}, s"] = time.perf_counter() - began
+                found(f"report {path.removeprefix('/staff/')}, s", time.perf_counter() - began)
         await timed("sweep of yesterday", lambda: sweep(platform))
         await timed("timetable roll-out", lambda: roll_forward(platform))
         await timed("audit", lambda: audit(platform))
@@ -158,10 +179,19 @@ async def measure(url: str, issuer: Issue, form: Form, share: float, console: Co
     return measured
 
 
+def _found(measured: Measured, console: Console, name: str, figure: float) -> None:
+    """Note a figure and print it."""
+    measured.figures[name] = figure
+    console.print(f"{measured.share:g} %: {name}: {_short(figure)}")
+
+
 async def _book(
     platform: Platform, settings: Settings, form: Form, past: Past, bookers: Iterator[int]
-) -> float:
-    """Book over the desk in this process, each person once; return the bookings a second."""
+) -> tuple[float, float]:
+    """Book over the desk in this process, each person once.
+
+    Return the bookings a second, and the processor time of one in µs, PostgreSQL's included.
+    """
     # Patient: what is measured is the speed, not whether a busy machine answers in five seconds.
     desk = Desk(
         platform,
@@ -182,33 +212,45 @@ async def _book(
             if not isinstance(answer, AppointmentView):
                 raise RuntimeError(f"the bench expects every booking to succeed, not {answer}")
 
+    meter = await Meter.of(platform, [])
     await desk.open()
+    before, own = meter.read(), time.process_time()
     began = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(2 * settings.desk_lanes * settings.desk_batch)))
     taken = time.perf_counter() - began
+    used = time.process_time() - own + (meter.read().since(before).postgres or 0.0)
     await desk.close()
-    return form.desk_requests / taken
+    return form.desk_requests / taken, used / form.desk_requests * 1e6
 
 
 async def _over_http(
     platform: Platform,
     issuer: Issue,
-    port: int,
+    web: tuple[int, subprocess.Popen[bytes]],
     people: Path,
     form: Form,
     past: Past,
     bookers: Sequence[int],
-) -> float:
-    """Book over HTTP under wrk; return the median of the rounds' bookings a second."""
+) -> list[tuple[float, float]]:
+    """Book over HTTP under wrk.
+
+    Return of each round the bookings a second, and the processor time of one in µs, PostgreSQL's
+    included and wrk's not. `web`: port and process.
+    """
     issue = issuer(platform)
+    port, server = web
+    meter = await Meter.of(platform, [server])
     with people.open("w", encoding="ascii") as file:
         file.writelines(f"{issue(read_queries.account_of(n))} {n}\n" for n in bookers)
-    rates = []
+    rounds = []
     for number in range(form.rounds):
         skip = number * form.http_persons
+        before = meter.read()
         done = await run_wrk(platform, [port], people, skip, past.bookable)
-        rates.append(done.per_second)
-    return sorted(rates)[len(rates) // 2]
+        used = meter.read().since(before)
+        spent = used.web + (used.postgres or 0.0)
+        rounds.append((done.per_second, spent / done.bookings * 1e6))
+    return rounds
 
 
 def show(console: Console, measured: Sequence[Measured]) -> None:
