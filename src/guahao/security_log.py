@@ -58,6 +58,7 @@ class SecurityEvent(StrEnum):
 _events = Counter(
     "guahao_security_events", "Sign-ins, codes and forms that were refused", ["event"]
 )
+_counters = {kind: _events.labels(kind.value) for kind in SecurityEvent}
 
 # Refusals that are security events in every router.
 _BY_CODE = {
@@ -109,7 +110,7 @@ def event(
     `route` is the route's template, never the path; `code` is the refusal's. `ids`: ids of our
     own records only (`account_id=7`).
     """
-    _events.labels(kind.value).inc()
+    _counters[kind].inc()
     if kind is SecurityEvent.THROTTLED and _repeats.has(f"{address} {phone} {route}"):
         return
     hashed = {"phone": phone, "address": address, "login": login}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from tests.city import Clock
 from tests.web.site import API, ENGLISH, Site, add_citizen, booked, closed, problem
 
@@ -101,6 +102,36 @@ async def test_too_many_requests_of_one_address_are_refused(clock: Clock) -> Non
     assert other.status_code == 200
     loopback = [(await site.get(PUBLIC)).status_code for _ in range(11)]
     assert set(loopback) == {200}
+
+
+async def test_a_kept_refusal_suits_who_asks_and_how_long_they_wait(clock: Clock) -> None:
+    site = closed(clock, Settings(requests_per_address_minute=1))
+    await site.get(PUBLIC, address=ADDRESS)
+    events = {"event": "throttled"}
+    before = REGISTRY.get_sample_value("guahao_security_events_total", events) or 0
+    waits = set()
+    for _ in range(3):
+        for _ in range(2):  # the second time it is kept
+            for path in (f"{API}/me", "/nothing"):
+                chinese = await site.get(path, address=ADDRESS)
+                english = await site.get(path, address=ADDRESS, headers=ENGLISH)
+                for answer, language in ((chinese, "zh"), (english, "en")):
+                    detail = problem(answer, 429, "too_many_requests")
+                    assert answer.headers["content-language"] == language
+                    assert f" {answer.headers['retry-after']} " in detail.replace(
+                        "在", " "
+                    ).replace("秒", " ")
+            fhir = await site.get("/fhir/r4/Slot", address=ADDRESS)
+            assert fhir.status_code == 429
+            assert fhir.json()["resourceType"] == "OperationOutcome"
+            page = await site.get("/", address=ADDRESS, headers={"Accept": "text/html"})
+            assert page.status_code == 429
+            assert page.headers["content-type"].startswith("text/html")
+        waits.add(chinese.headers["retry-after"])
+        clock.forward(seconds=5)
+    assert len(waits) == 3
+    counted = REGISTRY.get_sample_value("guahao_security_events_total", events) or 0
+    assert counted - before == 3 * 2 * 6
 
 
 async def test_a_caller_who_waited_as_told_is_served(clock: Clock) -> None:
