@@ -62,7 +62,9 @@ def test_an_unknown_command_is_named() -> None:
     assert "No such command 'begin'" in refused.output
 
 
-@pytest.mark.parametrize("command", ["doctor", "migrate", "backup", "staff", "keys"])
+@pytest.mark.parametrize(
+    "command", ["doctor", "migrate", "backup", "staff", "keys", "hospital-client"]
+)
 def test_a_command_imports_no_pages(command: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", LISTED, command], capture_output=True, check=True, text=True

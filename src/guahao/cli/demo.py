@@ -22,7 +22,6 @@ from guahao.settings import Settings, read_settings
 from guahao.tools import hospital_caller
 from guahao.tools.stand_ins import hospital as hospital_stand_in
 from guahao.tools.stand_ins import wechat as wechat_stand_in
-from guahao.worker_process import create_wechat_menu
 
 app = typer.Typer(help="Invented data for trying the platform.", no_args_is_help=True)
 
@@ -45,6 +44,9 @@ def seed(
 @app.command("wechat")
 def demo_wechat(port: Annotated[int, typer.Option(min=1, max=65535)] = 8010) -> None:
     """Start everything, and a stand-in of WeChat with an Official Account and a phone."""
+    # As in `guahao wechat menu`: no other command needs what the worker is made of.
+    from guahao.worker_process import create_wechat_menu  # noqa: PLC0415
+
     begun = str(time.time())
     with wechat_stand_in.serving(wechat_stand_in.demo(), port) as stand_in:
         os.environ.update(wechat_stand_in.environ(stand_in))

@@ -23,7 +23,6 @@ from guahao.rules.integration.pushing import KINDS, WebhookRefusal
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import SYSTEM
 from guahao.settings import read_settings
-from guahao.worker_process import create_wechat_menu
 
 clients_app = typer.Typer(
     help="The information systems of hospitals (HIS) that call the platform.", no_args_is_help=True
@@ -223,6 +222,9 @@ def _print_webhook(hospital: str, made: WebhookSet | Refused[WebhookRefusal]) ->
 @wechat_app.command("menu")
 def wechat_menu() -> None:
     """Make the account's menu, or make it anew: book, my registrations, help."""
+    # The worker with all that it sends through takes 0.8 s, and no other command needs it.
+    from guahao.worker_process import create_wechat_menu  # noqa: PLC0415
+
     settings = read_settings(os.environ)
     if settings.wechat_appid is None:
         raise CommandError("there is no Official Account: set GUAHAO_WECHAT_APPID and the others")
