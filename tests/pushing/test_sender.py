@@ -24,6 +24,7 @@ from guahao.rules.integration.pushing import Undelivered
 
 PRODUCTION = AllowedAddresses(demo=False)
 DEMO = AllowedAddresses(demo=True)
+END_SECONDS = 0.05  # within which a server that is told to end looks up; by itself 0.5
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def answering(
         server.socket = tls.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False
         )
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(END_SECONDS,))
     thread.start()
     try:
         yield f"http://localhost:{server.server_address[1]}/in?x=1", seen

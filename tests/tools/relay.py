@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,8 +24,10 @@ from guahao.rules.fairness.beacon import Beacon, Drand, value_of
 sys.setrecursionlimit(1000)  # as before py_ecc raised it: nested JSON of other tests would crash
 SCHEME = "bls-unchained-g1-rfc9380"
 DOMAIN = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
+END_SECONDS = 0.05  # within which a server that is told to end looks up; by itself 0.5
 
 
+@cache
 def beacon_with(key: int, genesis: datetime, period: int = 3) -> Beacon:
     """The chain of a network whose members hold this key together."""
     first, second = compress_G2(multiply(G2, key))
@@ -38,6 +41,7 @@ def with_relays(platform: Platform, beacon: Beacon, *relays: str) -> Platform:
     return replace(platform, settings=settings)
 
 
+@cache
 def signed(key: int, index: int) -> bytes:
     """The signature of a round."""
     message = hash_to_G1(sha256(index.to_bytes(8, "big")).digest(), DOMAIN, sha256)
@@ -116,7 +120,7 @@ def relaying(
 ) -> Iterator[Relay]:
     """Run a relay."""
     with Relay(beacon, key, clock, port) as relay:
-        thread = threading.Thread(target=relay.serve_forever)
+        thread = threading.Thread(target=relay.serve_forever, args=(END_SECONDS,))
         thread.start()
         try:
             yield relay

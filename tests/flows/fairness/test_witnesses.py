@@ -36,6 +36,7 @@ from guahao.tools.witness import Chain, Server, value_at
 
 TEN = MONDAY_MORNING + timedelta(hours=1)
 MINUTES = 5
+END_SECONDS = 0.05  # within which a server that is told to end looks up; by itself 0.5
 
 
 @contextmanager
@@ -50,7 +51,7 @@ def serving(clock: Clock, port: int = 0) -> Iterator[tuple[Chain, Witness]]:
 @contextmanager
 def keeper(chain: Chain, clock: Clock, port: int) -> Iterator[Server]:
     with Server(chain, "127.0.0.1", port, clock) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(END_SECONDS,))
         thread.start()
         try:
             yield server

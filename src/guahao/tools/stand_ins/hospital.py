@@ -26,6 +26,7 @@ Action = Callable[[Mapping[str, str]], str]  # the form's fields in, a sentence 
 _BODY_BYTES_MAX = 1_000_000
 _SHOWN = 200
 _TAKEN = 204
+_END_SECONDS = 0.05  # within which a server that is told to end looks up; by itself 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +323,7 @@ def serving(stand_in: StandIn, port: int = 0) -> Iterator[str]:
     handler = type("Handler", (_Handler,), {"stand_in": stand_in})
     server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(_END_SECONDS,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"

@@ -38,6 +38,7 @@ KEY_SECONDS = 600  # within which a client_msg_id is sent once
 _ACCOUNT_ID = "gh_stand_in"
 _TOKEN_CHARACTERS = 512
 _ANSWER_SECONDS = 5.0
+_END_SECONDS = 0.05  # within which a server that is told to end looks up; by itself 0.5
 _BUTTONS_MAX = 3
 _SUB_BUTTONS_MAX = 5
 _NAME_BYTES_MAX = 16
@@ -420,7 +421,7 @@ def serving(stand_in: StandIn, port: int = 0) -> Iterator[StandIn]:
     handler = type("Handler", (_Handler,), {"stand_in": stand_in})
     with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         stand_in.url = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(_END_SECONDS,), daemon=True)
         thread.start()
         try:
             yield stand_in
