@@ -15,7 +15,9 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import msgspec
@@ -268,6 +270,65 @@ def running(*command: str) -> Iterator[None]:
         process.wait(60)
 
 
+@contextmanager
+def haproxy_of_one(folder: Path, ports: dict[str, str]) -> Iterator[None]:
+    """Run the HAProxy of web1 as if the other machines were away, at other ports."""
+    text = (folder / "web1/etc/haproxy/haproxy.cfg").read_text()
+    web = text[text.index("frontend web\n") : text.index("# From the HAProxy of another")]
+    head = re.search(r"(?s)\ndefaults\n.*?\n\n", text)
+    assert head is not None
+    web = "\n".join(line for line in web.splitlines() if ":8443" not in line)
+    for old, new in ports.items():
+        web = re.sub(rf"127\.0\.0\.1:{old}\b", f"127.0.0.1:{new}", web)
+    proxy = folder / "haproxy.cfg"
+    proxy.write_text(head.group().replace("    log global\n", "") + web + "\n")
+    with running(installed("haproxy", "haproxy"), "-db", "-q", "-f", str(proxy)):
+        until_open(int(ports["8080"]))
+        until_open(int(ports["8081"]))
+        yield
+
+
+@pytest.mark.parametrize(("front", "gone"), [("8080", "8001"), ("8081", "8002")])
+def test_a_process_that_stands_by_takes_over_before_the_next_check(
+    front: str, gone: str, tmp_path: Path
+) -> None:
+    """A process that ends refuses connections up to two seconds before HAProxy's checks tell."""
+    write(tmp_path, answers_of("three-machines"))
+    ports = {port: str(free_port()) for port in ("8001", "8002", "8080", "8081")}
+    webs = {
+        port: ThreadingHTTPServer(("127.0.0.1", int(ports[port])), Answering)
+        for port in ("8001", "8002")
+    }
+    with ExitStack() as stack:
+        for web in webs.values():
+            Thread(target=web.serve_forever, args=(0.05,), daemon=True).start()
+            stack.callback(web.server_close)
+            stack.callback(web.shutdown)
+        stack.enter_context(haproxy_of_one(tmp_path, ports))
+        time.sleep(1.5)  # all have been checked
+        asked = f"http://127.0.0.1:{ports[front]}/"
+        assert httpx.get(asked, trust_env=False).text == ports[gone]
+        webs[gone].shutdown()
+        webs[gone].server_close()
+        begun = time.monotonic()
+        answer = httpx.get(asked, trust_env=False, timeout=10)
+        assert (answer.status_code, answer.text != ports[gone]) == (200, True)
+        assert time.monotonic() - begun < 1.5  # HAProxy waits a second before it tries again
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers everything by the port of its server."""
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, ThreadingHTTPServer)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(str(self.server.server_port).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_people_read_a_page_and_programs_a_problem_where_no_process_lives(
     name: str, tmp_path: Path
@@ -291,21 +352,7 @@ def test_people_read_a_page_and_programs_a_problem_where_no_process_lives(
     )
     with ExitStack() as stack:
         if answers.is_cluster:
-            haproxy = installed("haproxy", "haproxy")
-            proxy = tmp_path / "haproxy.cfg"
-            text = (tmp_path / "web1/etc/haproxy/haproxy.cfg").read_text()
-            web = text[text.index("frontend web\n") : text.index("# From the HAProxy of another")]
-            head = re.search(r"(?s)\ndefaults\n.*?\n\n", text)
-            assert head is not None
-            web = "\n".join(
-                line for line in web.splitlines() if ":8443" not in line
-            )  # of the other machines
-            for old, new in ports.items():
-                web = re.sub(rf"127\.0\.0\.1:{old}\b", f"127.0.0.1:{new}", web)
-            proxy.write_text(head.group().replace("    log global\n", "") + web + "\n")
-            stack.enter_context(running(haproxy, "-db", "-q", "-f", str(proxy)))
-            until_open(int(ports["8080"]))
-            until_open(int(ports["8081"]))
+            stack.enter_context(haproxy_of_one(tmp_path, ports))
         stack.enter_context(running(nginx, "-c", str(whole), "-e", str(tmp_path / "error.log")))
         until_open(port)
         # Of an authority of this test. The name leads to nginx by SNI, not by the address.
