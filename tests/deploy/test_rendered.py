@@ -35,6 +35,8 @@ from guahao.deploy.plan import APART_PATHS, PROMETHEUS, PUBLIC_PATHS, Layout, pl
 from guahao.embedded import program
 from guahao.web import citizens
 from guahao.web.app import staff_routes
+from guahao.web.fhir.appointments import appointment_routes
+from guahao.web.fhir.services import PREFIX as FHIR_PREFIX
 from guahao.web.framework.public_routes import PUBLIC_ROUTES
 from guahao.web.sms.receipts import RECEIPTS_PATH
 
@@ -95,6 +97,8 @@ def test_all_staff_pages_are_served_apart_and_of_the_citizens_who_gives_a_place_
         "/bookings/{appointment_id}/cancel",
         "/bookings/{appointment_id}/decline",
     }
+    of_fhir = {f"{FHIR_PREFIX}{route.path}" for route in appointment_routes()}
+    assert apart(of_fhir) == {f"{FHIR_PREFIX}/Appointment/{{id}}"}  # an update cancels
     assert not apart(route.path for route in PUBLIC_ROUTES)
     assert apart([RECEIPTS_PATH, "/wechat"]) == {RECEIPTS_PATH, "/wechat"}
     assert not apart(["/staffing", "/api/v1/hospitals/70", "/api/v1/appointments", "/wechat/login"])

@@ -38,6 +38,7 @@ APART_PATHS = (
     "/staff(?:/.*)?",
     "/api/v1/hospital/.*",
     r"/(?:bookings|api/v1/appointments)/\d+/(?:cancel|decline)",
+    r"/fhir/r4/Appointment/\d+",  # FHIR cancels by an update
     "/wechat",
     "/sms/receipts",
 )
