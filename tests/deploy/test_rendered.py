@@ -33,6 +33,7 @@ from guahao.deploy.credentials import credentials_of, scram_verifier
 from guahao.deploy.example import FOLDER, NAMES, NGINX, answers_of, rendered
 from guahao.deploy.plan import APART_PATHS, PROMETHEUS, PUBLIC_PATHS, Layout, plan
 from guahao.embedded import program
+from guahao.settings import Settings
 from guahao.web import citizens
 from guahao.web.app import staff_routes
 from guahao.web.fhir.appointments import appointment_routes
@@ -194,6 +195,15 @@ def test_nginx_takes_its_configuration(name: str, tmp_path: Path) -> None:
         f"http {{\n include {tmp_path}/web1/etc/nginx/conf.d/guahao.conf;\n}}\n"
     )
     check(nginx, "-t", "-q", "-c", str(whole), "-e", str(tmp_path / "error.log"))
+
+
+def test_nginx_closes_an_idle_connection_before_a_process_does() -> None:
+    """Or a POST that is sent at that moment fails, and nginx may not send it again."""
+    upstreams = re.findall(r"(?s)upstream \w+ \{.*?\n    \}", example.nginx())
+    assert len(upstreams) == 2
+    for upstream in upstreams:
+        [seconds] = re.findall(r"keepalive_timeout (\d+)s;", upstream)
+        assert int(seconds) < Settings().header_seconds
 
 
 def test_debians_nginx_gets_connections_for_a_release_once(tmp_path: Path) -> None:

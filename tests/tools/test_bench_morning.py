@@ -22,6 +22,7 @@ from guahao.cli import app
 from guahao.tools.bench.morning import bench
 from guahao.tools.bench.morning.bench import Form, measure, show
 from guahao.tools.bench.morning.chart import drawn
+from guahao.tools.bench.morning.connections import Connections
 from guahao.tools.bench.morning.figures import KINDS, Arm, Kind, laws
 from guahao.tools.scratch import scratch_database
 from guahao.web_process import token_issuer
@@ -79,6 +80,36 @@ def test_the_laws_compare_ten_times_the_load_with_the_load_that_is_served() -> N
     lost = arm_of(10, 1000)
     lost.kinds["cancels"].sent, lost.kinds["cancels"].failed = 1003, 2
     assert [law.holds for law in laws([(arm_of(1, 1000), lost)])] == [True, True, True, True, False]
+
+
+async def test_what_meets_the_end_of_an_idle_connection_is_sent_again_once() -> None:
+    """The first connection closes at its second request; a new one that closes is a cut-off."""
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+    answers = iter([answer, b"", answer, b"", b""])
+    serving = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.current_task())
+        while await reader.read(4096):
+            said = next(answers)
+            if not said:
+                break
+            writer.write(said)
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    heard: asyncio.Queue[int] = asyncio.Queue()
+    async with server:
+        pool = Connections([server.sockets[0].getsockname()[1]], 1)
+        await pool.open()
+        statuses = []
+        for _ in range(3):
+            pool.ask(b"GET / HTTP/1.1\r\n\r\n", lambda reply: heard.put_nowait(reply.status))
+            statuses.append(await asyncio.wait_for(heard.get(), 30))
+        pool.close()
+        await asyncio.gather(*filter(None, serving), return_exceptions=True)
+    assert statuses == [200, 200, 0]
 
 
 def test_bots_are_not_counted_as_goodput() -> None:

@@ -95,7 +95,9 @@ class Connection(asyncio.Protocol):
     def __init__(self, pool: Connections, port: int) -> None:
         self._pool = pool
         self._port = port
+        self._request = b""
         self._heard: Heard | None = None
+        self._is_used = False  # has answered a request
         self._sent_at = 0.0
         self._received = b""
         self._is_closing = False
@@ -120,13 +122,14 @@ class Connection(asyncio.Protocol):
                 return
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._is_used = False
         # Not asserted: uvloop's transports inherit from no class of asyncio.
         self._transport = cast("asyncio.Transport", transport)
 
     def send(self, request: bytes, heard: Heard) -> None:
         """Send a request; `heard` gets its answer."""
         assert self._transport is not None
-        self._heard, self._sent_at = heard, time.perf_counter()
+        self._request, self._heard, self._sent_at = request, heard, time.perf_counter()
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -150,15 +153,22 @@ class Connection(asyncio.Protocol):
 
     def _answered(self, reply: Reply) -> None:
         heard, self._heard = self._heard, None
+        self._is_used = True
         if heard is not None:
             heard(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         if self._is_closing:
             return
-        self._received = b""
         self._pool.withdraw(self)
-        self._answered(_CUT_OFF)
+        if self._heard is not None and self._is_used and not self._received:
+            # The server closed an idle connection at this moment: sent again, as browsers do.
+            request, heard = self._request, self._heard
+            self._heard = None
+            self._pool.ask(request, heard)
+        else:
+            self._answered(_CUT_OFF)
+        self._received = b""
         self._opening = asyncio.get_running_loop().create_task(self.open())
 
     def close(self) -> None:
