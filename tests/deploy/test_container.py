@@ -147,7 +147,7 @@ def test_only_what_talks_to_the_world_has_a_way_out() -> None:
 
 
 def test_everything_that_needs_the_schema_waits_for_the_migration() -> None:
-    for name in ("web1", "web2", "worker", "backup-stream"):
+    for name in ("web1", "web2", "web3", "worker", "backup-stream"):
         condition = SERVICES[name]["depends_on"]["migrate"]["condition"]
         assert condition == "service_completed_successfully"
 
@@ -263,7 +263,7 @@ def test_nginx_reads_its_file_and_asks_the_two_web_services(city: Path) -> None:
     )
     text = (city / "city/nginx.conf").read_text()
     assert "server_name city.example.cn;" in text
-    for name in ("web1", "web2"):
+    for name in ("web1", "web2", "web3"):
         assert f"server {SERVICES[name]['networks']['front']['ipv4_address']}:8000" in text
     written = re.findall(r"(?:_path|pid|root) (/[^ ;]+)", text)
     assert {path.split("/")[1] for path in written} == {"tmp", "usr"}

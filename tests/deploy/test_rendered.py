@@ -307,7 +307,7 @@ def test_a_process_that_stands_by_takes_over_before_the_next_check(
     front: str, gone: str, tmp_path: Path
 ) -> None:
     """A process that ends refuses connections up to two seconds before HAProxy's checks tell."""
-    write(tmp_path, answers_of("three-machines"))
+    write(tmp_path, msgspec.structs.replace(answers_of("three-machines"), web_processes=2))
     ports = {port: str(free_port()) for port in ("8001", "8002", "8080", "8081")}
     webs = {
         port: ThreadingHTTPServer(("127.0.0.1", int(ports[port])), Answering)
@@ -353,7 +353,7 @@ def test_people_read_a_page_and_programs_a_problem_where_no_process_lives(
     port = free_port()
     write(tmp_path, answers, http=(f"127.0.0.1:{free_port()}",), https=(f"127.0.0.1:{port}",))
     site = tmp_path / "web1/etc/nginx/conf.d/guahao.conf"
-    ports = {old: str(free_port()) for old in ("8001", "8002", "8080", "8081")}
+    ports = {old: str(free_port()) for old in ("8001", "8002", "8003", "8080", "8081")}
     text = site.read_text()
     for old, new in ports.items():
         text = text.replace(f"127.0.0.1:{old} ", f"127.0.0.1:{new} ")
@@ -418,7 +418,7 @@ def test_prometheus_reaches_what_the_machines_serve_and_nobody_else_does(tmp_pat
     for name, machine in answers.machines.items():
         unit = (tmp_path / name / "etc/systemd/system/guahao-web@.service").read_text()
         assert f"GUAHAO_METRICS_PORT=1%i GUAHAO_METRICS_HOST={machine.address}\n" in unit
-        for port in (18001, 18002):
+        for port in (18001, 18002, 18003):
             assert f"{machine.address}:{port}" in targets["guahao"]
         assert f"{machine.address}:8405" in targets["haproxy"]
         assert (
@@ -426,9 +426,9 @@ def test_prometheus_reaches_what_the_machines_serve_and_nobody_else_does(tmp_pat
             in (tmp_path / name / "etc/haproxy/haproxy.cfg").read_text()
         )
         rules = (tmp_path / name / "usr/local/share/guahao/nftables.conf").read_text()
-        assert "ip saddr 10.0.0.20 tcp dport { 18001, 18002, 8405 } accept" in rules
+        assert "ip saddr 10.0.0.20 tcp dport { 18001, 18002, 18003, 8405 } accept" in rules
         assert rules.count("8405") == 1
-    assert len(targets["guahao"]) == 6
+    assert len(targets["guahao"]) == 9
     assert (FOLDER / PROMETHEUS).read_text() == (tmp_path / PROMETHEUS).read_text()
 
 

@@ -45,7 +45,8 @@ class Answers(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=T
     public_host: str
     machines: dict[str, Machine]
     postgresql: int = 15  # the major version of the machines' distribution; 15 is Debian 12's
-    web_processes: int = 2  # on each machine that serves the web
+    # On each machine that serves the web. The last is apart; of two others, one may be stuck.
+    web_processes: int = 3
     memory_gb: int = 8  # of each machine with a database
     virtual_address: str | None = None  # moved between the web machines by keepalived
     virtual_interface: str = "eth0"

@@ -227,7 +227,7 @@ _CONTAINER = Layout(
     access_log="/dev/stdout",
     error_log="/dev/stderr",
 )
-_CONTAINER_SERVERS = ("10.77.0.11:8000", "10.77.0.12:8000")
+_CONTAINER_SERVERS = ("10.77.0.11:8000", "10.77.0.12:8000", "10.77.0.13:8000")
 
 
 def container_nginx(answers: Answers, credentials: Credentials) -> str:

@@ -118,6 +118,7 @@ class Cluster:
                 "public_host": "guahao.example.cn",
                 "memory_gb": 4,
                 "postgresql": int(self.programs.parts[-2]),
+                "web_processes": 2,
                 "machines": {name: {"address": node.address} for name, node in self.nodes.items()},
             }
         )
