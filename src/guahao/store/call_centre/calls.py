@@ -88,7 +88,17 @@ _FOUND = f"""
 _BY = {
     Typed.PHONE: "c.phone_index = ANY(%(key)s::bytea[]) ORDER BY p.id",
     Typed.DOCUMENT: "p.person_index = ANY(%(key)s::bytea[]) ORDER BY p.id",
-    Typed.NAME: "p.name_index = ANY(%(key)s::bytea[]) ORDER BY p.id DESC",
+    # The newest of each key by its index: for a common name PostgreSQL would rather read everybody
+    # from the newest on, 1.3 s of 2.6 million whose last of that name registered long ago.
+    Typed.NAME: """
+        p.id = ANY (ARRAY (
+            SELECT newest.id
+            FROM unnest(%(key)s::bytea[]) AS keys (name_index)
+            CROSS JOIN LATERAL (SELECT id FROM patients
+                                WHERE name_index = keys.name_index
+                                ORDER BY id DESC LIMIT %(limit)s) AS newest))
+        ORDER BY p.id DESC
+    """,
     Typed.CODE: """
         p.id = (SELECT patient_id FROM appointments
                 WHERE code_live AND code_index = ANY(%(key)s::bytea[]))
