@@ -24,7 +24,7 @@ from guahao.rules.integration.pushing import Undelivered
 
 PRODUCTION = AllowedAddresses(demo=False)
 DEMO = AllowedAddresses(demo=True)
-END_SECONDS = 0.05  # within which a server that is told to end looks up; by itself 0.5
+END_SECONDS = 0.05  # between a server's checks whether it is to end; 0.5 by default
 
 
 @pytest.mark.parametrize(

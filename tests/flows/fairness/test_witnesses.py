@@ -36,7 +36,7 @@ from guahao.tools.witness import Chain, Server, value_at
 
 TEN = MONDAY_MORNING + timedelta(hours=1)
 MINUTES = 5
-END_SECONDS = 0.05  # within which a server that is told to end looks up; by itself 0.5
+END_SECONDS = 0.05  # between a server's checks whether it is to end; 0.5 by default
 
 
 @contextmanager

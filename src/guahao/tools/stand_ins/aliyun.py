@@ -23,7 +23,7 @@ KEY_SECRET = "the stand-in's secret"  # noqa: S105 - nobody's
 
 _ALGORITHM = "ACS3-HMAC-SHA256"
 _LOCK = threading.Lock()
-_END_SECONDS = 0.05  # within which a server that is told to end looks up; by itself 0.5
+_END_SECONDS = 0.05  # between a server's checks whether it is to end; 0.5 by default
 
 
 @dataclass(frozen=True, slots=True)

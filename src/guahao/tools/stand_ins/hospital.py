@@ -26,7 +26,7 @@ Action = Callable[[Mapping[str, str]], str]  # the form's fields in, a sentence 
 _BODY_BYTES_MAX = 1_000_000
 _SHOWN = 200
 _TAKEN = 204
-_END_SECONDS = 0.05  # within which a server that is told to end looks up; by itself 0.5
+_END_SECONDS = 0.05  # between a server's checks whether it is to end; 0.5 by default
 
 
 @dataclass(frozen=True, slots=True)
