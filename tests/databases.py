@@ -28,20 +28,37 @@ _SETUP = """
     CREATE TABLE guahao_tests.schema_changes (tag text NOT NULL);
     CREATE FUNCTION guahao_tests.note_schema_change() RETURNS event_trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+    DECLARE
+        is_temporary bool;  -- a table that ends with its session
     BEGIN
-        -- A temporary table ends with its session.
-        IF (SELECT bool_and(schema_name = 'pg_temp') IS NOT TRUE
-            FROM pg_event_trigger_ddl_commands())
-        THEN
+        IF tg_event = 'sql_drop' THEN
+            SELECT bool_and(d.is_temporary) INTO is_temporary
+            FROM pg_event_trigger_dropped_objects() d;
+        ELSE
+            SELECT bool_and(schema_name = 'pg_temp') INTO is_temporary
+            FROM pg_event_trigger_ddl_commands();
+        END IF;
+        IF is_temporary IS NOT TRUE AND (tg_event = 'sql_drop' OR tg_tag NOT LIKE 'DROP %') THEN
             INSERT INTO guahao_tests.schema_changes VALUES (tg_tag);
         END IF;
     END $$;
 """
-_EVENT_TRIGGER = """
-    CREATE EVENT TRIGGER guahao_tests ON ddl_command_end
-    EXECUTE FUNCTION guahao_tests.note_schema_change()
+_EVENT_TRIGGERS = """
+    CREATE EVENT TRIGGER guahao_tests_changes ON ddl_command_end
+    EXECUTE FUNCTION guahao_tests.note_schema_change();
+    CREATE EVENT TRIGGER guahao_tests_drops ON sql_drop
+    EXECUTE FUNCTION guahao_tests.note_schema_change();
 """
 
+# What deleting rows leaves behind: their pages, which the next test's plans would count.
+_TRUNCATE_GROWN = """
+    SELECT string_agg(oid::regclass::text, ', ') INTO grown FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+      AND pg_relation_size(oid) > {pages} * current_setting('block_size')::int;
+    IF grown IS NOT NULL THEN
+        EXECUTE 'TRUNCATE ' || grown || ' CASCADE';
+    END IF;
+"""
 _TABLES = """
     SELECT oid::regclass::text FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1
@@ -68,8 +85,6 @@ _STATE = """
            d.datdba, d.datacl::text, d.datallowconn, d.datconnlimit,
            (SELECT count(*) FROM pg_statistic WHERE starelid >= 16384),  -- not of PostgreSQL's own
            (SELECT md5(string_agg((oid, relpages, reltuples)::text, ' ' ORDER BY oid))
-            FROM pg_class WHERE relnamespace = 'public'::regnamespace),
-           (SELECT max(pg_relation_size(oid)) <= %s * current_setting('block_size')::int
             FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r')
     FROM pg_database d WHERE datname = current_database()
 """
@@ -210,9 +225,9 @@ class ReusedDatabase:
     """A clone of the template that is reset before each test that asks for it.
 
     Cloning makes PostgreSQL copy some 700 relations, and each first connection build its caches
-    anew: about 0.4 s of processor time, where a reset takes some milliseconds. What a reset cannot
-    undo makes a new clone: a changed schema or setting, statistics, a table of more than
-    `pages_max` pages.
+    anew: about 0.4 s of processor time, where a reset takes some milliseconds. A reset empties
+    tables of more than `pages_max` pages by TRUNCATE. What it cannot undo makes a new clone: a
+    changed schema or setting, statistics.
 
     Sessions that a test left open are ended, except those of a `ReusedConnection`.
 
@@ -286,11 +301,11 @@ class ReusedDatabase:
             return
         if self._compared:
             self._new_content = content_of(self.url)
-        _set_up(self._conn)
+        _set_up(self._conn, self._pages_max)
         self._new_state = self._state(self._conn)
 
     def _state(self, conn: psycopg.Connection) -> Sequence[object]:
-        row = conn.execute(_STATE, [self._pages_max]).fetchone()
+        row = conn.execute(_STATE).fetchone()
         assert row is not None
         return row
 
@@ -323,11 +338,11 @@ def execute(url: str, statement: str, *names: str) -> None:
         conn.execute(query)
 
 
-def _set_up(conn: psycopg.Connection) -> None:
+def _set_up(conn: psycopg.Connection, pages_max: int) -> None:
     """Write the function that resets this database to what it is now."""
     conn.execute(_SETUP)
     # Unconditional: asking which tables were touched would cost more than deleting nothing.
-    steps = []
+    steps = [_TRUNCATE_GROWN.format(pages=pages_max)]
     for table in _names(conn, _TABLES):
         if not _value(conn, f"SELECT EXISTS (SELECT FROM {table})"):
             steps.append(f"DELETE FROM {table};")
@@ -350,9 +365,9 @@ def _set_up(conn: psycopg.Connection) -> None:
     conn.execute(
         "CREATE FUNCTION guahao_tests.reset() RETURNS void LANGUAGE plpgsql"
         " SET session_replication_role = replica"
-        f" AS $$ BEGIN {' '.join(steps)} END $$".encode()
+        f" AS $$ DECLARE grown text; BEGIN {' '.join(steps)} END $$".encode()
     )
-    conn.execute(_EVENT_TRIGGER)
+    conn.execute(_EVENT_TRIGGERS)
 
 
 def _names(conn: psycopg.Connection, query: str) -> list[str]:
