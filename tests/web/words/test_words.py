@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,12 +36,14 @@ class Word:
     english: tuple[str, ...]
 
 
-def said() -> set[tuple[str, str | None]]:
+@cache
+def said() -> frozenset[tuple[str, str | None]]:
     """Return what templates, pages, messages and errors say, with their contexts."""
     found = extract_from_dir(PACKAGE, METHODS, {}, KEYWORDS)
-    return {(_first(message), context) for _, _, message, _, context in found} | {
-        (text, context) for file in PACKAGE.rglob("*.py") for text, context in _words_in(file)
-    }
+    of_words = (word for file in PACKAGE.rglob("*.py") for word in _words_in(file))
+    return frozenset(
+        [*((_first(message), context) for _, _, message, _, context in found), *of_words]
+    )
 
 
 def _words_in(file: Path) -> Iterator[tuple[str, str | None]]:
