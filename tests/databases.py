@@ -30,6 +30,8 @@ _SETUP = """
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
     DECLARE
         is_temporary bool;  -- a table that ends with its session
+        -- What a DROP dropped is known when it is noted as a drop; DROP OWNED may only revoke.
+        is_noted bool := tg_tag NOT LIKE 'DROP %' OR tg_tag = 'DROP OWNED';
     BEGIN
         IF tg_event = 'sql_drop' THEN
             SELECT bool_and(d.is_temporary) INTO is_temporary
@@ -38,7 +40,7 @@ _SETUP = """
             SELECT bool_and(schema_name = 'pg_temp') INTO is_temporary
             FROM pg_event_trigger_ddl_commands();
         END IF;
-        IF is_temporary IS NOT TRUE AND (tg_event = 'sql_drop' OR tg_tag NOT LIKE 'DROP %') THEN
+        IF is_temporary IS NOT TRUE AND (tg_event = 'sql_drop' OR is_noted) THEN
             INSERT INTO guahao_tests.schema_changes VALUES (tg_tag);
         END IF;
     END $$;
@@ -48,6 +50,9 @@ _EVENT_TRIGGERS = """
     EXECUTE FUNCTION guahao_tests.note_schema_change();
     CREATE EVENT TRIGGER guahao_tests_drops ON sql_drop
     EXECUTE FUNCTION guahao_tests.note_schema_change();
+    -- In a session that goes past the guards, too (session_replication_role).
+    ALTER EVENT TRIGGER guahao_tests_changes ENABLE ALWAYS;
+    ALTER EVENT TRIGGER guahao_tests_drops ENABLE ALWAYS;
 """
 
 # What deleting rows leaves behind: their pages, which the next test's plans would count.

@@ -247,7 +247,7 @@ def test_the_settings_are_those_of_a_production(city: Path) -> None:
     assert environ["GUAHAO_TRUSTED_PROXIES"] == proxy
 
 
-def test_nginx_reads_its_file_and_asks_the_two_web_services(city: Path) -> None:
+def test_nginx_reads_its_file_and_asks_the_three_web_services(city: Path) -> None:
     nginx = shutil.which("nginx", path=PATH)
     if nginx is None:
         pytest.skip("nginx is not installed (Debian, Ubuntu: apt-get install nginx-light)")

@@ -206,6 +206,31 @@ def test_nginx_closes_an_idle_connection_before_a_process_does() -> None:
         assert int(seconds) < Settings().header_seconds
 
 
+def test_haproxy_closes_an_idle_connection_before_a_process_does() -> None:
+    """Of so many connections half are closed at each purge, until none is left."""
+    connections = 2**16
+    config = rendered("three-machines")["web1/etc/haproxy/haproxy.cfg"]
+    backends = [line for line in config.splitlines() if "observe layer4" in line]
+    assert backends
+    for backend in backends:
+        [milliseconds] = re.findall(r"pool-purge-delay (\d+)ms", backend)
+        seconds = int(milliseconds) / 1000 * connections.bit_length()
+        assert seconds < Settings().header_seconds
+
+
+@pytest.mark.parametrize(
+    ("name", "processes", "is_alone"),
+    [("one-machine", 2, True), ("one-machine", 3, False), ("three-machines", 2, False)],
+)
+def test_a_process_that_books_alone_has_two_lanes(
+    tmp_path: Path, name: str, processes: int, is_alone: bool
+) -> None:
+    """As is the default; of several, each has one (docs/decisions/0005)."""
+    write(tmp_path, msgspec.structs.replace(answers_of(name), web_processes=processes))
+    settings = (tmp_path / "web1/etc/guahao/guahao.env").read_text(encoding="utf-8")
+    assert ("GUAHAO_DESK_LANES=1\n" not in settings) == is_alone
+
+
 def test_debians_nginx_gets_connections_for_a_release_once(tmp_path: Path) -> None:
     whole = tmp_path / "nginx.conf"
     whole.write_text("user www-data;\nevents {\n\tworker_connections 768;\n}\n")

@@ -24,7 +24,7 @@ from guahao.rules.integration.pushing import Undelivered
 
 PRODUCTION = AllowedAddresses(demo=False)
 DEMO = AllowedAddresses(demo=True)
-END_SECONDS = 0.05  # between a server's checks whether it is to end; 0.5 by default
+END_SECONDS = 0.05  # how often a server checks whether to stop; 0.5 by default
 
 
 @pytest.mark.parametrize(

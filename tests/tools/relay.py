@@ -24,7 +24,7 @@ from guahao.rules.fairness.beacon import Beacon, Drand, value_of
 sys.setrecursionlimit(1000)  # as before py_ecc raised it: nested JSON of other tests would crash
 SCHEME = "bls-unchained-g1-rfc9380"
 DOMAIN = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
-END_SECONDS = 0.05  # between a server's checks whether it is to end; 0.5 by default
+END_SECONDS = 0.05  # how often a server checks whether to stop; 0.5 by default
 
 
 @cache

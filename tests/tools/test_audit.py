@@ -110,11 +110,12 @@ def grown(server_url: str, template_database: str) -> Iterator[tuple[City, Reuse
     """A city that has grown, and a database that is as it was then at each `clean`."""
     name = f"guahao_grown_{uuid4().hex}"
     execute(server_url, "CREATE DATABASE {} TEMPLATE {}", name, template_database)
-    made = asyncio.run(_grown(with_database(server_url, name)))
     database = ReusedDatabase(server_url, name)
-    yield made, database
-    database.drop()
-    execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
+    try:
+        yield asyncio.run(_grown(with_database(server_url, name))), database
+    finally:
+        database.drop()
+        execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def test_the_laws_compare_ten_times_the_load_with_the_load_that_is_served() -> N
 
 
 async def test_what_meets_the_end_of_an_idle_connection_is_sent_again_once() -> None:
-    """The first connection closes at its second request; a new one that closes is a cut-off."""
+    """The first connection closes at its second request; sent again and closed, it is cut off."""
     answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
     answers = iter([answer, b"", answer, b"", b""])
     serving = []

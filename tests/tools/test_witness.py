@@ -26,7 +26,7 @@ from guahao.tools.witness import Chain, Server, WitnessError, create, latest, re
 
 BEGINS = datetime(2026, 12, 1, 8, tzinfo=CITY_TIME)
 CHAIN = Chain("ab" * 32, 100, BEGINS, 60)
-END_SECONDS = 0.05  # between a server's checks whether it is to end; 0.5 by default
+END_SECONDS = 0.05  # how often a server checks whether to stop; 0.5 by default
 
 
 @given(st.integers(0, 100))

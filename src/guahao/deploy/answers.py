@@ -45,7 +45,8 @@ class Answers(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=T
     public_host: str
     machines: dict[str, Machine]
     postgresql: int = 15  # the major version of the machines' distribution; 15 is Debian 12's
-    # On each machine that serves the web. The last is apart; of two others, one may be stuck.
+    # On each machine that serves the web. The last is apart; with two others, the public is served
+    # while one of them is stuck.
     web_processes: int = 3
     memory_gb: int = 8  # of each machine with a database
     virtual_address: str | None = None  # moved between the web machines by keepalived

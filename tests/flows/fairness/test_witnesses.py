@@ -36,7 +36,7 @@ from guahao.tools.witness import Chain, Server, value_at
 
 TEN = MONDAY_MORNING + timedelta(hours=1)
 MINUTES = 5
-END_SECONDS = 0.05  # between a server's checks whether it is to end; 0.5 by default
+END_SECONDS = 0.05  # how often a server checks whether to stop; 0.5 by default
 
 
 @contextmanager

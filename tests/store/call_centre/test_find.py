@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import psycopg
-from tests.city import Clock, open_platform
+from tests.city import Clock, add_account, add_patient, change, open_platform
 
 from guahao.rules.call_centre.calls import Typed
 from guahao.store.call_centre import calls
@@ -45,7 +45,27 @@ async def test_a_common_name_whose_people_registered_long_ago_reads_only_those_s
             before = await rows_read(tx)
             found = await calls.find(tx, platform.vault, Typed.NAME, [retired, key], SHOWN)
             read = await rows_read(tx) - before
-        assert [one.patient.id for one in found] == list(
+        assert [person.patient.id for person in found] == list(
             range(OF_THE_NAME, OF_THE_NAME - SHOWN, -1)
         )
         assert read <= 3 * SHOWN
+
+
+async def test_who_was_removed_from_an_account_takes_nobodys_place(database_url: str) -> None:
+    """A removed or displaced registration keeps the index of its name until it is erased."""
+    async with open_platform(database_url, Clock()) as platform:
+        account = await add_account(platform, 1)
+        on_account = [(await add_patient(platform, account, n)).id for n in (1, 2)]
+        removed = await add_account(platform, 2)
+        left = [(await add_patient(platform, removed, n)).id for n in (3, 4)]
+        key = platform.vault.index("name", "common")
+        await change(platform, "UPDATE patients SET name_index = %s", key)
+        await change(
+            platform,
+            "UPDATE patients SET account_id = NULL, phone_slot = NULL WHERE id = ANY(%s)",
+            left,
+        )
+        async with platform.db.transaction() as tx:
+            for limit in (1, 2, SHOWN):
+                found = await calls.find(tx, platform.vault, Typed.NAME, [key], limit)
+                assert [person.patient.id for person in found] == on_account[::-1][:limit]

@@ -23,7 +23,7 @@ KEY_SECRET = "the stand-in's secret"  # noqa: S105 - nobody's
 
 _ALGORITHM = "ACS3-HMAC-SHA256"
 _LOCK = threading.Lock()
-_END_SECONDS = 0.05  # between a server's checks whether it is to end; 0.5 by default
+_END_SECONDS = 0.05  # how often a server checks whether to stop; 0.5 by default
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ Action = Callable[[Mapping[str, str]], str]  # the form's fields in, a sentence 
 _BODY_BYTES_MAX = 1_000_000
 _SHOWN = 200
 _TAKEN = 204
-_END_SECONDS = 0.05  # between a server's checks whether it is to end; 0.5 by default
+_END_SECONDS = 0.05  # how often a server checks whether to stop; 0.5 by default
 
 
 @dataclass(frozen=True, slots=True)

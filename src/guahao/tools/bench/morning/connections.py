@@ -41,7 +41,7 @@ class Connections:
 
     def __init__(self, ports: Sequence[int], count: int) -> None:
         self.free: deque[Connection] = deque()
-        self._queue: deque[tuple[bytes, Heard]] = deque()
+        self._queue: deque[tuple[bytes, Heard, float | None]] = deque()
         self._is_closed = False
         self._all = [Connection(self, ports[n % len(ports)]) for n in range(count)]
 
@@ -52,17 +52,17 @@ class Connections:
                 *(connection.open() for connection in self._all[start:][:_OPENED_AT_ONCE])
             )
 
-    def try_to_ask(self, request: bytes, heard: Heard) -> bool:
+    def try_to_ask(self, request: bytes, heard: Heard, sent_at: float | None = None) -> bool:
         """Send at once; False if no connection is free."""
         if not self.free:
             return False
-        self.free.popleft().send(request, heard)
+        self.free.popleft().send(request, heard, sent_at)
         return True
 
-    def ask(self, request: bytes, heard: Heard) -> None:
-        """Send now, or when a connection is free."""
-        if not self._is_closed and not self.try_to_ask(request, heard):
-            self._queue.append((request, heard))
+    def ask(self, request: bytes, heard: Heard, sent_at: float | None = None) -> None:
+        """Send now, or when a connection is free. `sent_at`: when it was first sent."""
+        if not self._is_closed and not self.try_to_ask(request, heard, sent_at):
+            self._queue.append((request, heard, sent_at))
 
     def release(self, connection: Connection) -> None:
         """Let a connection send what waits, or be free."""
@@ -97,6 +97,7 @@ class Connection(asyncio.Protocol):
         self._port = port
         self._request = b""
         self._heard: Heard | None = None
+        self._is_again = False  # the request was cut off before
         self._is_used = False  # has answered a request
         self._sent_at = 0.0
         self._received = b""
@@ -126,10 +127,11 @@ class Connection(asyncio.Protocol):
         # Not asserted: uvloop's transports inherit from no class of asyncio.
         self._transport = cast("asyncio.Transport", transport)
 
-    def send(self, request: bytes, heard: Heard) -> None:
-        """Send a request; `heard` gets its answer."""
+    def send(self, request: bytes, heard: Heard, sent_at: float | None = None) -> None:
+        """Send a request; `heard` gets its answer, timed from `sent_at` if it is sent again."""
         assert self._transport is not None
-        self._request, self._heard, self._sent_at = request, heard, time.perf_counter()
+        self._request, self._heard, self._is_again = request, heard, sent_at is not None
+        self._sent_at = time.perf_counter() if sent_at is None else sent_at
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -161,11 +163,12 @@ class Connection(asyncio.Protocol):
         if self._is_closing:
             return
         self._pool.withdraw(self)
-        if self._heard is not None and self._is_used and not self._received:
-            # The server closed an idle connection at this moment: sent again, as browsers do.
+        is_idle_end = self._is_used and not self._received and not self._is_again
+        if self._heard is not None and is_idle_end:
+            # The server closed an idle connection at this moment: sent again once, as browsers do.
             request, heard = self._request, self._heard
             self._heard = None
-            self._pool.ask(request, heard)
+            self._pool.ask(request, heard, self._sent_at)
         else:
             self._answered(_CUT_OFF)
         self._received = b""
