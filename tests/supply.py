@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from tests.databases import in_no_order
 
 from guahao.rules.kernel.limits import CITY_TIME
 
@@ -119,7 +120,7 @@ class Rows:
         )
 
     def all(self, statement: str) -> list[tuple[Any, ...]]:
-        return self.conn.execute(statement.encode()).fetchall()
+        return in_no_order(statement, self.conn.execute(statement.encode()).fetchall())
 
     def one(self, statement: str) -> tuple[Any, ...]:
         (row,) = self.all(statement)

@@ -134,7 +134,10 @@ async def test_what_was_merged_into_a_displaced_registration_goes_with_it(
     mine = await register_patient(verifying(platform), owner, "张三", "01", NUMBER)
     assert isinstance(mine, PatientView)
     assert await ask(platform, "SELECT status FROM appointments") == [("cancelled",)]
-    gone = "SELECT patient_id, account_id, cancelled_bookings FROM displaced_registrations"
+    gone = """
+        SELECT patient_id, account_id, cancelled_bookings FROM displaced_registrations
+        ORDER BY patient_id
+    """
     assert await ask(platform, gone) == [(taken.id, squatter, 1), (merged.id, other, 0)]
     told = "SELECT account_id FROM messages WHERE kind = 'displaced' ORDER BY account_id"
     assert await ask(platform, told) == [(squatter,), (other,)]

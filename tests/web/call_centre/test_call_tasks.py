@@ -146,7 +146,9 @@ async def test_an_agent_takes_a_task_calls_and_notes_what_came_of_it(site: Site)
     await reader.send(form, outcome="reached")
     assert "已记录" in reader.text
     assert await outcomes(site) == ["reached"]
-    trail = [row[0] for row in await ask(site.platform, "SELECT action FROM audit_trail")]
+    trail = [
+        row[0] for row in await ask(site.platform, "SELECT action FROM audit_trail ORDER BY seq")
+    ]
     assert trail[-3:] == ["take_call_task", "confirm_answerer", "finish_call_task"]
     other = await add_member(site.platform, Role.AGENT)
     assert await confirm_answerer(site.platform, other, task) is None

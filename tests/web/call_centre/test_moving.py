@@ -106,7 +106,9 @@ async def test_at_the_window_the_document_and_the_new_phone_move_a_person(site: 
         for hidden in ("张三", "心血管", "市第一医院", resident_id(1)):
             assert hidden not in item.text
     assert (await audit(site.platform)).clean
-    actions = [row[0] for row in await ask(site.platform, "SELECT action FROM audit_trail")]
+    actions = [
+        row[0] for row in await ask(site.platform, "SELECT action FROM audit_trail ORDER BY seq")
+    ]
     assert actions[-3:] == ["look_up_person", "ask_to_move", "move_person"]
 
 

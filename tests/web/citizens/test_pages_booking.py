@@ -141,7 +141,9 @@ async def log_in(reader: Reader, account_id: int) -> None:
 
 
 def bookings(rows: Rows) -> list[tuple[Any, ...]]:
-    return rows.all("SELECT id, patient_id, clinic_session_id, channel, status FROM appointments")
+    return rows.all(
+        "SELECT id, patient_id, clinic_session_id, channel, status FROM appointments ORDER BY id"
+    )
 
 
 def code_of(site: Site, rows: Rows) -> str:
