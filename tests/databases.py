@@ -342,7 +342,7 @@ def in_no_order(statement: str, rows: list[_Row]) -> list[_Row]:
     """Turn round rows for which a statement asks no order.
 
     PostgreSQL mostly gives them as they were written, but not where it uses the place of a deleted
-    row: a test that takes them so fails one time in a hundred. Now it always does.
+    row: a test that relies on it would fail now and then. So it fails every time.
     """
     return rows if "ORDER BY" in statement else rows[::-1]
 

@@ -82,10 +82,21 @@ def test_the_laws_compare_ten_times_the_load_with_the_load_that_is_served() -> N
     assert [law.holds for law in laws([(arm_of(1, 1000), lost)])] == [True, True, True, True, False]
 
 
-async def test_what_meets_the_end_of_an_idle_connection_is_sent_again_once() -> None:
-    """The first connection closes at its second request; sent again and closed, it is cut off."""
-    answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
-    answers = iter([answer, b"", answer, b"", b""])
+ANSWER, CLOSED = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", b""
+
+
+@pytest.mark.parametrize(
+    ("connections", "said_next"),
+    [
+        (1, [ANSWER, CLOSED, ANSWER, CLOSED, CLOSED]),  # sent again by a new connection
+        (2, [ANSWER, ANSWER, CLOSED, CLOSED]),  # by another one that was used, too
+    ],
+)
+async def test_what_meets_the_end_of_an_idle_connection_is_sent_again_once(
+    connections: int, said_next: list[bytes]
+) -> None:
+    """Of three requests the third is closed, sent again and closed again: it is cut off."""
+    answers = iter([*said_next, ANSWER])  # which nobody asks for
     serving = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -101,7 +112,7 @@ async def test_what_meets_the_end_of_an_idle_connection_is_sent_again_once() -> 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     heard: asyncio.Queue[int] = asyncio.Queue()
     async with server:
-        pool = Connections([server.sockets[0].getsockname()[1]], 1)
+        pool = Connections([server.sockets[0].getsockname()[1]], connections)
         await pool.open()
         statuses = []
         for _ in range(3):

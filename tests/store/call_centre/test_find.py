@@ -1,4 +1,4 @@
-"""Finding a caller reads few rows, however many people a city has."""
+"""Finding a caller by name: the newest on an account, and few rows read in a large city."""
 
 from __future__ import annotations
 
