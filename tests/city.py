@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from itertools import count
 
 from stdnum.cn import ric
-from tests.databases import ReusedConnection, in_no_order
+from tests.databases import ReusedConnection, reverse_unordered
 
 from guahao.flows.booking.cancelling import save_cancelled
 from guahao.flows.kernel.platform import Platform
@@ -194,14 +194,14 @@ async def outbox(platform: Platform, to: str | None = None) -> list[messages.Out
 async def ask(platform: Platform, sql: str, *params: object) -> list[Row]:
     """Rows straight from the database."""
     async with platform.db.transaction() as tx:
-        return in_no_order(sql, await tx.rows(sql, params))
+        return reverse_unordered(sql, await tx.rows(sql, params))
 
 
 async def ask_as_owner(platform: Platform, sql: str, *params: object) -> list[Row]:
     """Rows of columns that the application may not read."""
     async with platform.db.transaction() as tx:
         await tx.do("SET LOCAL ROLE NONE")
-        return in_no_order(sql, await tx.rows(sql, params))
+        return reverse_unordered(sql, await tx.rows(sql, params))
 
 
 async def reasons(platform: Platform, action: str | None = None) -> list[tuple[str, str]]:

@@ -338,11 +338,12 @@ def with_database(url: str, database: str) -> str:
     return urlsplit(url)._replace(path="/" + quote(database, safe="")).geturl()
 
 
-def in_no_order(statement: str, rows: list[_Row]) -> list[_Row]:
-    """Turn round rows for which a statement asks no order.
+def reverse_unordered(statement: str, rows: list[_Row]) -> list[_Row]:
+    """Reverse the rows of a statement without ORDER BY.
 
-    PostgreSQL mostly gives them as they were written, but not where it uses the place of a deleted
-    row: a test that relies on it would fail now and then. So it fails every time.
+    PostgreSQL mostly returns rows in the order in which they were written, but not where it reuses
+    a deleted row's place. A test that expects the order of writing would fail now and then;
+    reversed, it fails at once. One that expects the reverse is not found.
     """
     return rows if "ORDER BY" in statement else rows[::-1]
 

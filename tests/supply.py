@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from tests.databases import in_no_order
+from tests.databases import reverse_unordered
 
 from guahao.rules.kernel.limits import CITY_TIME
 
@@ -120,7 +120,7 @@ class Rows:
         )
 
     def all(self, statement: str) -> list[tuple[Any, ...]]:
-        return in_no_order(statement, self.conn.execute(statement.encode()).fetchall())
+        return reverse_unordered(statement, self.conn.execute(statement.encode()).fetchall())
 
     def one(self, statement: str) -> tuple[Any, ...]:
         (row,) = self.all(statement)

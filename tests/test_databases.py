@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import errors
 from tests.city import Clock, add_booking, open_platform
-from tests.databases import Content, ReusedDatabase, content_of, with_database
+from tests.databases import Content, ReusedDatabase, content_of, reverse_unordered, with_database
 
 
 @pytest.fixture(scope="module")
@@ -189,3 +189,9 @@ async def test_a_session_within_a_transaction_is_ended(database: ReusedDatabase)
     with psycopg.connect(database.url) as conn:
         pids = conn.execute("SELECT pid FROM pg_stat_activity").fetchall()
     assert (ended,) not in pids
+
+
+def test_rows_in_no_order_are_reversed() -> None:
+    """So that a test fails at once that expects them as they were written."""
+    assert reverse_unordered("SELECT n FROM numbers", [1, 2]) == [2, 1]
+    assert reverse_unordered("SELECT n FROM numbers ORDER BY n", [1, 2]) == [1, 2]

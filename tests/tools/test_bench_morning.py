@@ -86,17 +86,17 @@ ANSWER, CLOSED = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", b""
 
 
 @pytest.mark.parametrize(
-    ("connections", "said_next"),
+    ("connections", "replies"),
     [
-        (1, [ANSWER, CLOSED, ANSWER, CLOSED, CLOSED]),  # sent again by a new connection
-        (2, [ANSWER, ANSWER, CLOSED, CLOSED]),  # by another one that was used, too
+        (1, [ANSWER, CLOSED, ANSWER, CLOSED, CLOSED]),  # sent again on a new connection
+        (2, [ANSWER, ANSWER, CLOSED, CLOSED]),  # on the other one, which has answered before
     ],
 )
 async def test_what_meets_the_end_of_an_idle_connection_is_sent_again_once(
-    connections: int, said_next: list[bytes]
+    connections: int, replies: list[bytes]
 ) -> None:
-    """Of three requests the third is closed, sent again and closed again: it is cut off."""
-    answers = iter([*said_next, ANSWER])  # which nobody asks for
+    """Where the second connection is closed as well, the request is cut off."""
+    answers = iter([*replies, ANSWER])  # the last is left over
     serving = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -121,6 +121,7 @@ async def test_what_meets_the_end_of_an_idle_connection_is_sent_again_once(
         pool.close()
         await asyncio.gather(*filter(None, serving), return_exceptions=True)
     assert statuses == [200, 200, 0]
+    assert list(answers) == [ANSWER]
 
 
 def test_bots_are_not_counted_as_goodput() -> None:

@@ -249,7 +249,7 @@ async def _over_http(
         done = await run_wrk(platform, [port], people, skip, past.bookable)
         used = meter.read().since(before)
         spent = used.web + (used.postgres or 0.0)
-        rounds.append((done.per_second, spent / max(done.bookings, 1) * 1e6))
+        rounds.append((done.per_second, spent / done.bookings * 1e6))
     return rounds
 
 
