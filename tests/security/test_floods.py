@@ -80,12 +80,13 @@ async def test_the_request_limit_holds_over_two_processes(
     settings = {**PROXY, "GUAHAO_REQUESTS_PER_ADDRESS_MINUTE": str(most)}
     with serving(database_url, tmp_path, workers=2, settings=settings) as server:
         passed = 0
-        for _ in range(5 * most):
+        for _ in range(3 * most):
             # A connection each, so that both processes are asked.
             async with httpx.AsyncClient(base_url=server.url) as client:
                 answer = await client.get(
                     "/static/schema.js", headers={"X-Forwarded-For": ATTACKER}
                 )
             passed += answer.status_code == 200
-    # A process counts a little until the others hear of it; alone each would let `most` pass.
-    assert most * 0.9 <= passed <= most * 1.5
+    # Each counts up to a quarter of the limit before it tells the other, and a few more till then;
+    # a minute that begins meanwhile makes a little room. Alone each would let `most` pass.
+    assert most * 0.9 <= passed <= most * 5 / 3

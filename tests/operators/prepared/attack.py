@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from tests.operators.prepared.hospital_down import a_hospital
@@ -29,7 +30,7 @@ def prepare(workplace: Workplace) -> Iterator[None]:
         security_log.event(SecurityEvent.STAFF_LOG_IN_FAILED, vault, login="clerk")
     finally:
         security_log.set_up(None)
-    hospital, _ = a_hospital(workplace)
+    hospital, _ = a_hospital(workplace, date.today())  # noqa: DTZ011 - any day
     said = workplace.guahao(
         "hospital-client", "add", hospital, "--name", "HIS", "--scope", "supply"
     )

@@ -11,14 +11,18 @@ import psycopg
 from tests.operators.workplace import Workplace
 
 
-def a_hospital(workplace: Workplace) -> tuple[str, str]:
-    """The codes of a hospital, and of a department of it that has sessions."""
+def a_hospital(workplace: Workplace, day: date) -> tuple[str, str]:
+    """The codes of a hospital, and of a department of it that a plan may change on a day."""
     workplace.server.start()
     try:
         with psycopg.connect(workplace.server.url("guahao")) as conn:
             row = conn.execute(
                 "SELECT h.code, d.code FROM hospitals h JOIN departments d ON d.hospital_id = h.id"
-                " WHERE d.parent_id IS NOT NULL ORDER BY d.id LIMIT 1"
+                " WHERE d.parent_id IS NOT NULL AND NOT EXISTS (SELECT FROM clinic_sessions"
+                " WHERE department_id = d.id AND visit_date = %s"
+                " AND (stopped_at IS NOT NULL OR booked > 0))"
+                " ORDER BY d.id LIMIT 1",
+                [day],
             ).fetchone()
     finally:
         workplace.server.stop()
@@ -29,12 +33,12 @@ def a_hospital(workplace: Workplace) -> tuple[str, str]:
 @contextmanager
 def prepare(workplace: Workplace) -> Iterator[None]:
     """Connect a hospital's system, and write a plan of its own."""
-    hospital, department = a_hospital(workplace)
+    day = date.today() + timedelta(days=2)  # noqa: DTZ011 - the city's or UTC's
+    hospital, department = a_hospital(workplace, day)
     workplace.guahao("hospital-webhook", "set", hospital, "https://his.example.cn/guahao/events")
     said = workplace.guahao(
         "hospital-client", "add", hospital, "--name", "HIS", "--scope", "supply"
     )
-    day = date.today() + timedelta(days=2)  # noqa: DTZ011 - the city's or UTC's
     plan = workplace.folder / "plan.csv"
     plan.write_text(
         "Department code;Title;Visit date;Period;Fee (yuan);Capacity\n"
