@@ -197,6 +197,11 @@ async def ask(platform: Platform, sql: str, *params: object) -> list[Row]:
         return reverse_unordered(sql, await tx.rows(sql, params))
 
 
+async def audited_actions(platform: Platform) -> list[str]:
+    """What the audit trail says was done, in its order."""
+    return [row[0] for row in await ask(platform, "SELECT action FROM audit_trail ORDER BY seq")]
+
+
 async def ask_as_owner(platform: Platform, sql: str, *params: object) -> list[Row]:
     """Rows of columns that the application may not read."""
     async with platform.db.transaction() as tx:

@@ -20,7 +20,7 @@ from guahao.tools.scratch import scratch_database
 from guahao.web_process import token_issuer
 
 SMALL = Form(
-    bookings=4000, sessions=400, desk_requests=100, http_persons=0, rounds=1, times=1, shares=(50,)
+    bookings=4000, sessions=400, desk_requests=100, over_http=False, rounds=1, times=1, shares=(50,)
 )
 
 
@@ -44,6 +44,7 @@ def test_a_share_is_filled_and_everything_in_it_is_measured(server_url: str) -> 
     printed = console.file.getvalue()
     for word in (
         "desk, bookings/s",
+        "Python, µs",
         "search: phone",
         "page: home",
         "report reports",

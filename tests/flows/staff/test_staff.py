@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pyotp
 import pytest
-from tests.city import LOOPBACK, Clock, ask, ask_as_owner, open_platform
+from tests.city import LOOPBACK, Clock, ask, ask_as_owner, audited_actions, open_platform
 
 from guahao.flows.kernel import hashing
 from guahao.flows.kernel.platform import Platform
@@ -81,10 +81,6 @@ def code(secret: str, clock: Clock, steps: int = 0) -> str:
     return pyotp.TOTP(secret).at(clock() + timedelta(seconds=30 * steps))
 
 
-async def actions(platform: Platform) -> list[str]:
-    return [row[0] for row in await ask(platform, "SELECT action FROM audit_trail ORDER BY seq")]
-
-
 async def test_a_first_log_in_changes_the_password_and_enrols_a_second_factor(
     platform: Platform, clock: Clock
 ) -> None:
@@ -92,7 +88,7 @@ async def test_a_first_log_in_changes_the_password_and_enrols_a_second_factor(
     who = await logins.staff_of_login(platform, session.token)
     assert who is not None
     assert (who.login, who.role) == ("agent.one", Role.AGENT)
-    assert await actions(platform) == [
+    assert await audited_actions(platform) == [
         "add_staff",
         "change_password",
         "enrol_second_factor",

@@ -6,7 +6,7 @@ import re
 
 import psycopg
 import pytest
-from tests.city import Clock, add_session, ask, change, phone, resident_id
+from tests.city import Clock, add_session, ask, audited_actions, change, phone, resident_id
 from tests.web.browsing import Reader
 from tests.web.call_centre.test_calls import on_the_line
 from tests.web.site import Site, add_citizen, booked
@@ -48,9 +48,7 @@ async def test_a_new_caller_is_registered_booked_for_and_read_back_to(site: Site
     assert [(item.to, code[1] in item.text) for item in await site.outbox()] == [
         (f"+86{phone(1)}", True)
     ]
-    actions = [
-        row[0] for row in await ask(site.platform, "SELECT action FROM audit_trail ORDER BY seq")
-    ]
+    actions = await audited_actions(site.platform)
     assert actions[-2:] == ["register_caller", "book_appointment"]
     assert (await audit(site.platform)).clean
 

@@ -6,7 +6,17 @@ import asyncio
 import re
 
 import pytest
-from tests.city import Clock, add_patient, add_session, ask, change, phone, reasons, resident_id
+from tests.city import (
+    Clock,
+    add_patient,
+    add_session,
+    ask,
+    audited_actions,
+    change,
+    phone,
+    reasons,
+    resident_id,
+)
 from tests.web.browsing import Reader
 from tests.web.call_centre.test_calls import on_the_line
 from tests.web.site import API, Citizen, Site, add_citizen, booked, problem
@@ -106,9 +116,7 @@ async def test_at_the_window_the_document_and_the_new_phone_move_a_person(site: 
         for hidden in ("张三", "心血管", "市第一医院", resident_id(1)):
             assert hidden not in item.text
     assert (await audit(site.platform)).clean
-    actions = [
-        row[0] for row in await ask(site.platform, "SELECT action FROM audit_trail ORDER BY seq")
-    ]
+    actions = await audited_actions(site.platform)
     assert actions[-3:] == ["look_up_person", "ask_to_move", "move_person"]
 
 
