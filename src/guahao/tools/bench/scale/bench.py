@@ -48,10 +48,6 @@ BOOKINGS_KEPT = 0.9  # of the bookings a second of the first share
 BYTES_A_BOOKING, BYTES_A_SESSION = 1_300, 400  # with patients, messages and all indexes
 BYTES_MOST = 25 * 10**9
 _DESK, _HTTP = "desk, bookings/s", "HTTP, bookings/s"
-_DESK_CPU, _HTTP_CPU = (
-    "desk, processor time of a booking, µs",
-    "HTTP, processor time of a booking, µs",
-)
 _REPORTS = ("/staff/reports", "/staff/reports/fill", "/staff/reports/sold-out")
 _MEGABYTE = 10**6
 _WHOLE_FROM = 100  # larger figures are shown without decimals
@@ -65,20 +61,34 @@ class Form:
     sessions: int = 3_000_000
     shares: tuple[float, ...] = (1, 10, 100)  # in percent
     desk_requests: int = 10_000
-    http_persons: int = PERSONS_A_PORT  # of a round of wrk; 0: not over HTTP
+    over_http: bool = True
     rounds: int = 3
     times: int = 50  # each search and page
 
     @property
     def bookers(self) -> int:
         """Return how many persons book at a share."""
-        return self.rounds * (self.desk_requests + self.http_persons)
+        over_http = PERSONS_A_PORT if self.over_http else 0
+        return self.rounds * (self.desk_requests + over_http)
 
     @property
     def most_bytes(self) -> int:
         """Return about how large the largest database is."""
         share = max(self.shares) / 100
         return int(share * (self.bookings * BYTES_A_BOOKING + self.sessions * BYTES_A_SESSION))
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """Bookings, and the seconds of processor time that all of them took.
+
+    `python`: of this process, or of the web's. `postgres`: None where it is elsewhere.
+    """
+
+    bookings: int
+    per_second: float
+    python: float
+    postgres: float | None
 
 
 @dataclass(slots=True)
@@ -144,21 +154,19 @@ async def measure(url: str, issuer: Issue, form: Form, share: float, console: Co
             rounds = [
                 await _book(platform, settings, form, past, bookers) for _ in range(form.rounds)
             ]
-        found(_DESK, median(rate for rate, _ in rounds))
-        found(_DESK_CPU, median(used for _, used in rounds))
+        _found_rounds(found, "desk", rounds)
         with (
             web_server(url) as (port, server),
             TemporaryDirectory() as folder,
             ExitStack() as closing,
         ):
-            if form.http_persons and shutil.which("wrk") is not None:
+            if form.over_http and shutil.which("wrk") is not None:
                 with console.status(f"{share:g} %: HTTP ..."):
                     people = Path(folder) / "people"
                     rounds = await _over_http(
                         platform, issuer, (port, server), people, form, past, list(bookers)
                     )
-                found(_HTTP, median(rate for rate, _ in rounds))
-                found(_HTTP_CPU, median(used for _, used in rounds))
+                _found_rounds(found, "HTTP", rounds)
             reads = await read.searches_and_pages(platform, issuer, port, READERS, codes, closing)
             for reading in reads:
                 with console.status(f"{share:g} %: {reading.name} ..."):
@@ -185,13 +193,20 @@ def _found(measured: Measured, console: Console, name: str, figure: float) -> No
     console.print(f"{measured.share:g} %: {name}: {_short(figure)}")
 
 
+def _found_rounds(found: Callable[[str, float], None], by: str, rounds: Sequence[_Round]) -> None:
+    """Note the medians of rounds: the rate, and the processor time of a booking."""
+    found(f"{by}, bookings/s", median(one.per_second for one in rounds))
+    python = median(one.python / one.bookings for one in rounds)
+    found(f"{by}, processor time of a booking: Python, µs", python * 1e6)
+    postgres = [one.postgres / one.bookings for one in rounds if one.postgres is not None]
+    if postgres:
+        found(f"{by}, processor time of a booking: PostgreSQL, µs", median(postgres) * 1e6)
+
+
 async def _book(
     platform: Platform, settings: Settings, form: Form, past: Past, bookers: Iterator[int]
-) -> tuple[float, float]:
-    """Book over the desk in this process, each person once.
-
-    Return the bookings a second, and the processor time of one in µs, PostgreSQL's included.
-    """
+) -> _Round:
+    """Book over the desk in this process, each person once."""
     # Patient: what is measured is the speed, not whether a busy machine answers in five seconds.
     desk = Desk(
         platform,
@@ -218,9 +233,9 @@ async def _book(
     began = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(2 * settings.desk_lanes * settings.desk_batch)))
     taken = time.perf_counter() - began
-    used = time.process_time() - own + (meter.read().since(before).postgres or 0.0)
+    python, postgres = time.process_time() - own, meter.read().since(before).postgres
     await desk.close()
-    return form.desk_requests / taken, used / form.desk_requests * 1e6
+    return _Round(form.desk_requests, form.desk_requests / taken, python, postgres)
 
 
 async def _over_http(
@@ -231,12 +246,8 @@ async def _over_http(
     form: Form,
     past: Past,
     bookers: Sequence[int],
-) -> list[tuple[float, float]]:
-    """Book over HTTP under wrk.
-
-    Return of each round the bookings a second, and the processor time of one in µs, PostgreSQL's
-    included and wrk's not. `web`: port and process.
-    """
+) -> list[_Round]:
+    """Book over HTTP under wrk, round by round. `web`: port and process."""
     issue = issuer(platform)
     port, server = web
     meter = await Meter.of(platform, [server])
@@ -244,12 +255,11 @@ async def _over_http(
         file.writelines(f"{issue(read_queries.account_of(n))} {n}\n" for n in bookers)
     rounds = []
     for number in range(form.rounds):
-        skip = number * form.http_persons
+        skip = number * PERSONS_A_PORT
         before = meter.read()
         done = await run_wrk(platform, [port], people, skip, past.bookable)
         used = meter.read().since(before)
-        spent = used.web + (used.postgres or 0.0)
-        rounds.append((done.per_second, spent / done.bookings * 1e6))
+        rounds.append(_Round(done.bookings, done.per_second, used.web, used.postgres))
     return rounds
 
 
