@@ -90,6 +90,7 @@ ANSWER, CLOSED = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", b""
     [
         (1, [ANSWER, CLOSED, ANSWER, CLOSED, CLOSED]),  # sent again on a new connection
         (2, [ANSWER, ANSWER, CLOSED, CLOSED]),  # on the other one, which has answered before
+        (2, [CLOSED, ANSWER, ANSWER, CLOSED, CLOSED]),  # after one that waited and was never used
     ],
 )
 async def test_what_meets_the_end_of_an_idle_connection_is_sent_again_once(

@@ -70,6 +70,7 @@ class Connections:
             connection.send(*self._queue.popleft())
         else:
             self.free.append(connection)
+            connection.may_have_ended = True
 
     def withdraw(self, connection: Connection) -> None:
         """Take back a free connection that was cut off."""
@@ -98,7 +99,7 @@ class Connection(asyncio.Protocol):
         self._request = b""
         self._heard: Heard | None = None
         self._is_again = False  # the request was cut off before
-        self._is_used = False  # has answered a request
+        self.may_have_ended = False  # has answered a request, or has waited for its first one
         self._sent_at = 0.0
         self._received = b""
         self._is_closing = False
@@ -123,7 +124,7 @@ class Connection(asyncio.Protocol):
                 return
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._is_used = False
+        self.may_have_ended = False
         # Not asserted: uvloop's transports inherit from no class of asyncio.
         self._transport = cast("asyncio.Transport", transport)
 
@@ -155,7 +156,7 @@ class Connection(asyncio.Protocol):
 
     def _answered(self, reply: Reply) -> None:
         heard, self._heard = self._heard, None
-        self._is_used = True
+        self.may_have_ended = True
         if heard is not None:
             heard(reply)
 
@@ -163,7 +164,7 @@ class Connection(asyncio.Protocol):
         if self._is_closing:
             return
         self._pool.withdraw(self)
-        is_idle_end = self._is_used and not self._received and not self._is_again
+        is_idle_end = self.may_have_ended and not self._received and not self._is_again
         if self._heard is not None and is_idle_end:
             # The server closed an idle connection at this moment: sent again once, as browsers do.
             request, heard = self._request, self._heard
