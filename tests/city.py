@@ -198,7 +198,7 @@ async def ask(platform: Platform, sql: str, *params: object) -> list[Row]:
 
 
 async def audited_actions(platform: Platform) -> list[str]:
-    """What the audit trail says was done, in its order."""
+    """The actions of the audit trail, oldest first."""
     return [row[0] for row in await ask(platform, "SELECT action FROM audit_trail ORDER BY seq")]
 
 

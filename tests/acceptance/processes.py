@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 import httpx
 import psutil
 from tests.conftest import SOURCES
+from tests.ports import free_port
 
 SECRET_KEY = "the acceptance tests' own secret key"
 START_SECONDS = 90
@@ -41,13 +41,6 @@ def guahao(*command: str, env: dict[str, str]) -> subprocess.CompletedProcess[st
         timeout=300,
         check=False,
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Web:

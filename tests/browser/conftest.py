@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from psycopg import sql
 from tests.browser.visitor import Visitor, browser, needs_chromium, visitor
 from tests.conftest import SOURCES
 from tests.databases import with_database
+from tests.ports import free_port
 
 START_SECONDS = 180
 NOW = "2026-11-30T09:00:00"
@@ -96,15 +96,12 @@ async def new_visitor(city_url: str, chromium: Browser) -> AsyncIterator[NewVisi
 
 
 def _environ(database_url: str, folder: Path) -> dict[str, str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": SOURCES,
         "GUAHAO_DATABASE_URL": database_url,
         "GUAHAO_DATA_DIR": str(folder),
-        "GUAHAO_PORT": str(port),
+        "GUAHAO_PORT": str(free_port()),
         "GUAHAO_CLOCK_START": NOW,
     }
 

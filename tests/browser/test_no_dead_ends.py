@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -20,6 +19,7 @@ from playwright.async_api import Browser, Response
 from tests.browser.visitor import Visitor, visitor
 from tests.city import Clock, open_platform
 from tests.crowd import open_desk
+from tests.ports import free_port
 from tests.supply import Rows
 from tests.web.citizens.booking.refusals import (
     APPLYING,
@@ -75,9 +75,7 @@ class Front:
     """A server for all tests here, in front of the application of the one that runs."""
 
     def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.app: Litestar
 
     @property

@@ -6,7 +6,6 @@ import importlib.util
 import json
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.city import Clock, open_platform
 from tests.databases import with_database
 from tests.faults.harness.network import network_to
+from tests.ports import free_port
 from tests.web.http.test_real_server import serving
 
 from guahao.flows.kernel.platform import Platform
@@ -117,9 +117,7 @@ def scraped(server_url: str, template_database: str, tmp_path_factory: Any) -> I
     """The metrics of a running server."""
     with psycopg.connect(server_url, autocommit=True) as conn:
         conn.execute(f"CREATE DATABASE scraped TEMPLATE {template_database}".encode())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     witness = {
         "name": "公证处",
         "first": "ab" * 32,

@@ -14,8 +14,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
+import psycopg
 from tests.conftest import SOURCES
 from tests.operators import command_server
 from tests.operators.runbooks import ROOT, Command
@@ -77,6 +79,17 @@ class Workplace:
     def server(self) -> EmbeddedServer:
         """The city's database server; a command that needs it starts it for its own time."""
         return EmbeddedServer(Path(self.environ["GUAHAO_DATA_DIR"]) / "postgres")
+
+    def ask(self, sql: str, *params: object) -> tuple[Any, ...]:
+        """The first row of the city's database."""
+        self.server.start()
+        try:
+            with psycopg.connect(self.server.url("guahao")) as conn:
+                row = conn.execute(sql.encode(), params).fetchone()
+        finally:
+            self.server.stop()
+        assert row is not None
+        return row
 
     def run(self, *command: str, status: int = 0) -> str:
         """Run a program to its end as the operator would; its output."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import httpx
 import pytest
 from tests.city import Clock, change
+from tests.ports import free_port
 from tests.web.http.test_real_server import serving
 from tests.web.site import Site, closed
 from tests.web.staff_site import add_member
@@ -25,9 +25,7 @@ async def test_metrics_are_not_on_productions_public_port(clock: Clock) -> None:
 
 
 def test_health_and_metrics_have_a_socket_of_their_own(database_url: str, tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with serving(database_url, tmp_path, workers=2, settings={"GUAHAO_METRICS_PORT": str(port)}):
         machine = f"http://127.0.0.1:{port}"
         assert httpx.get(f"{machine}/health/live").json() == {"status": "ok"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -146,12 +146,22 @@ async def test_limits_hold_under_many_random_applications(platform: Platform, cl
     )
 
 
+def late(save: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    async def save_late(*given: object) -> None:
+        await asyncio.sleep(0.02)
+        await save(*given)
+
+    return save_late
+
+
 async def test_without_locks_many_random_applications_break_the_limits(
     platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control: desk and draws do not lock the persons."""
+    """The control: desk and draws do not lock the persons, and others decide before they store."""
     unlocked = booking._LOCK_PATIENTS.replace("FOR NO KEY UPDATE", "")
     monkeypatch.setattr(booking, "_LOCK_PATIENTS", unlocked)
+    for store, name in ((booking, "save_decided"), (entries, "save_results")):
+        monkeypatch.setattr(store, name, late(getattr(store, name)))
     async with asyncio.timeout(MOST_SECONDS):
         await draw_beside_the_desk(platform, clock)
     assert len(await broken(platform)) > 0

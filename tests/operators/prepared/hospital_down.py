@@ -7,34 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 
-import psycopg
 from tests.operators.workplace import Workplace
 
-
-def a_hospital(workplace: Workplace, day: date) -> tuple[str, str]:
-    """The codes of a hospital, and of a department of it that a plan may change on a day."""
-    workplace.server.start()
-    try:
-        with psycopg.connect(workplace.server.url("guahao")) as conn:
-            row = conn.execute(
-                "SELECT h.code, d.code FROM hospitals h JOIN departments d ON d.hospital_id = h.id"
-                " WHERE d.parent_id IS NOT NULL AND NOT EXISTS (SELECT FROM clinic_sessions"
-                " WHERE department_id = d.id AND visit_date = %s"
-                " AND (stopped_at IS NOT NULL OR booked > 0))"
-                " ORDER BY d.id LIMIT 1",
-                [day],
-            ).fetchone()
-    finally:
-        workplace.server.stop()
-    assert row is not None
-    return row[0], row[1]
+# A hospital, and a department of it that a plan may change on a day.
+_PLANNABLE = """
+    SELECT h.code, d.code FROM hospitals h JOIN departments d ON d.hospital_id = h.id
+    WHERE d.parent_id IS NOT NULL
+      AND NOT EXISTS (SELECT FROM clinic_sessions
+                      WHERE department_id = d.id AND visit_date = %s
+                        AND (stopped_at IS NOT NULL OR booked > 0))
+    ORDER BY d.id LIMIT 1
+"""
 
 
 @contextmanager
 def prepare(workplace: Workplace) -> Iterator[None]:
     """Connect a hospital's system, and write a plan of its own."""
     day = date.today() + timedelta(days=2)  # noqa: DTZ011 - the city's or UTC's
-    hospital, department = a_hospital(workplace, day)
+    hospital, department = workplace.ask(_PLANNABLE, day)
     workplace.guahao("hospital-webhook", "set", hospital, "https://his.example.cn/guahao/events")
     said = workplace.guahao(
         "hospital-client", "add", hospital, "--name", "HIS", "--scope", "supply"

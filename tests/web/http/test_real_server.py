@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import psycopg
 import pytest
 from tests.city import Clock, add_session, open_platform, phone, resident_id
 from tests.conftest import SOURCES
+from tests.ports import free_port
 from tests.web.site import API, ENGLISH, Site, problem
 
 from guahao.flows.booking.desk import Desk
@@ -44,9 +44,7 @@ class Server:
     ) -> None:
         self.clock_start = clock_start
         self.workers = workers
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.log = folder / "log"
         environ = {
             "PATH": os.environ["PATH"],
@@ -233,6 +231,12 @@ def test_every_process_shows_the_counts_of_all(database_url: str, tmp_path: Path
     with serving(database_url, tmp_path, workers=2) as server:
         for _ in range(20):
             assert httpx.get(f"{server.url}/health/live").status_code == 200
-        shown = [line.findall(httpx.get(f"{server.url}/metrics").text) for _ in range(6)]
-        assert shown == [["20"]] * 6
+
+        def shown() -> list[str]:
+            return line.findall(httpx.get(f"{server.url}/metrics").text)
+
+        until = time.monotonic() + LOG_SECONDS
+        while shown() != ["20"] and time.monotonic() < until:
+            time.sleep(0.1)  # a request is counted after its answer
+        assert [shown() for _ in range(6)] == [["20"]] * 6
         assert "Started worker-2" in server.log.read_text()

@@ -70,7 +70,7 @@ class Connections:
             connection.send(*self._queue.popleft())
         else:
             self.free.append(connection)
-            connection.may_have_ended = True
+            connection.rest()
 
     def withdraw(self, connection: Connection) -> None:
         """Take back a free connection that was cut off."""
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
         self._request = b""
         self._heard: Heard | None = None
         self._is_again = False  # the request was cut off before
-        self.may_have_ended = False  # has answered a request, or has waited for its first one
+        self._is_fresh = True  # opened at this moment: nothing was sent, and it has not waited
         self._sent_at = 0.0
         self._received = b""
         self._is_closing = False
@@ -124,9 +124,13 @@ class Connection(asyncio.Protocol):
                 return
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.may_have_ended = False
+        self._is_fresh = True
         # Not asserted: uvloop's transports inherit from no class of asyncio.
         self._transport = cast("asyncio.Transport", transport)
+
+    def rest(self) -> None:
+        """Wait for a request, during which the server may close the connection."""
+        self._is_fresh = False
 
     def send(self, request: bytes, heard: Heard, sent_at: float | None = None) -> None:
         """Send a request; `heard` gets its answer, timed from `sent_at` if it is sent again."""
@@ -156,7 +160,7 @@ class Connection(asyncio.Protocol):
 
     def _answered(self, reply: Reply) -> None:
         heard, self._heard = self._heard, None
-        self.may_have_ended = True
+        self._is_fresh = False
         if heard is not None:
             heard(reply)
 
@@ -164,7 +168,7 @@ class Connection(asyncio.Protocol):
         if self._is_closing:
             return
         self._pool.withdraw(self)
-        is_idle_end = self.may_have_ended and not self._received and not self._is_again
+        is_idle_end = not self._is_fresh and not self._received and not self._is_again
         if self._heard is not None and is_idle_end:
             # The server closed an idle connection at this moment: sent again once, as browsers do.
             request, heard = self._request, self._heard
