@@ -207,7 +207,7 @@ async def test_who_has_no_account_is_not_reminded(platform: Platform, clock: Clo
 async def test_a_city_is_reminded_in_small_jobs_that_let_others_pass(
     platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reminders, "REMINDED_AT_ONCE", 100)
+    monkeypatch.setattr(reminders, "SESSIONS_AT_ONCE", 1)
     await booked(platform)
     await change(
         platform,
@@ -238,9 +238,10 @@ async def test_a_city_is_reminded_in_small_jobs_that_let_others_pass(
         FROM phones WHERE phone_index = id_no_index
         """,
     )
+    await booked(platform, 2)
     clock.now = EVENING
-    assert await remind(platform) == 150
+    assert await remind(platform) == 151
     jobs = await ask(platform, "SELECT priority, args FROM procrastinate_jobs ORDER BY id")
     assert {priority for priority, _ in jobs} == {-10}
     sizes = [len(arguments["message_ids"]) for _, arguments in jobs]
-    assert sizes == [MESSAGES_A_JOB, 100 - MESSAGES_A_JOB, 50]
+    assert sizes == [MESSAGES_A_JOB, MESSAGES_A_JOB, 150 - 2 * MESSAGES_A_JOB, 1]

@@ -65,9 +65,9 @@ async def test_a_landline_is_found_and_verified_by_questions(site: Site) -> None
 async def test_every_message_to_a_landline_becomes_a_call_task(site: Site) -> None:
     await on_a_landline(site)
     await change(site.platform, "UPDATE appointments SET booked_at = booked_at - interval '3 days'")
-    [[visit_date]] = await ask(site.platform, "SELECT visit_date FROM appointments")
+    [[session_id]] = await ask(site.platform, "SELECT clinic_session_id FROM appointments")
     async with site.platform.db.transaction() as tx:
-        assert await messages.remind(tx, visit_date, tx.now, 10) == 1
+        assert await messages.remind(tx, [session_id], tx.now) == 1
         [[patient_id]] = await tx.rows("SELECT id FROM patients")
         await messages.notify_patients(tx, "suspended", [patient_id])
     await site.deliver()

@@ -29,14 +29,14 @@ async def sweep(platform: Platform) -> int:
     a session is settled under its lock and only once.
     """
     voided = 0
-    after = 0
+    after: store.UnsettledSession | None = None
     while True:
         async with platform.db.transaction() as tx:
             due = await store.unsettled_sessions(tx, after, _SESSIONS_A_CHUNK)
             voided += await _settle(tx, platform, due)
         if len(due) < _SESSIONS_A_CHUNK:
             return voided
-        after = due[-1].id
+        after = due[-1]
 
 
 async def _settle(tx: Tx, platform: Platform, sessions: Sequence[store.UnsettledSession]) -> int:

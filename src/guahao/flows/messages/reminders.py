@@ -12,7 +12,7 @@ from guahao.store.messages import messages
 REMINDED_FROM = time(18, 0)  # the city's clock, on the day before the visit
 # A patient who books later than this before the reminders has just read the same message.
 JUST_BOOKED = timedelta(hours=1)
-REMINDED_AT_ONCE = 2048  # in one transaction
+SESSIONS_AT_ONCE = 50  # in one transaction
 
 
 async def remind(platform: Platform) -> int:
@@ -22,16 +22,15 @@ async def remind(platform: Platform) -> int:
     workers this runs: what was missed is caught up until midnight. Left out are bookings
     that are cancelled, stopped, without an account, or made from 17:00 on, just before.
     """
-    total = 0
-    while reminded := await _remind_some(platform):
-        total += reminded
-    return total
-
-
-async def _remind_some(platform: Platform) -> int:
-    async with platform.db.transaction() as tx:
-        if tx.now.time() < REMINDED_FROM:
-            return 0
-        visit_date = tx.now.date() + ONE_DAY
-        booked_before = city_time(visit_date - ONE_DAY, REMINDED_FROM) - JUST_BOOKED
-        return await messages.remind(tx, visit_date, booked_before, REMINDED_AT_ONCE)
+    total = after = 0
+    while True:
+        async with platform.db.transaction() as tx:
+            if tx.now.time() < REMINDED_FROM:
+                return total
+            visit_date = tx.now.date() + ONE_DAY
+            booked_before = city_time(tx.now.date(), REMINDED_FROM) - JUST_BOOKED
+            ids = await messages.sessions_to_remind_of(tx, visit_date, after, SESSIONS_AT_ONCE)
+            total += await messages.remind(tx, ids, booked_before)
+        if len(ids) < SESSIONS_AT_ONCE:
+            return total
+        after = ids[-1]

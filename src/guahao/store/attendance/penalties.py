@@ -52,18 +52,30 @@ class NoShows:
     no_shows: list[date]
 
 
-async def unsettled_sessions(tx: Tx, after: int, limit: int) -> list[UnsettledSession]:
-    """Return sessions of today or before that no sweep has settled, by id, above `after`."""
+async def unsettled_sessions(
+    tx: Tx, after: UnsettledSession | None, limit: int
+) -> list[UnsettledSession]:
+    """Return sessions of today or before that no sweep has settled, by date and id, past `after`.
+
+    In this order they come from the index of what is unsettled. By id alone PostgreSQL has read
+    every session that there ever was: it cannot know that nearly all of the past are settled.
+    """
     return await tx.records(
         _unsettled_session,
         f"""
         SELECT s.id, s.visit_date, s.period, {RULES_COLUMNS}
         FROM clinic_sessions s JOIN hospitals h ON h.id = s.hospital_id
         {rules_on("s.visit_date")}
-        WHERE s.settled_at IS NULL AND s.visit_date <= %(today)s AND s.id > %(after)s
-        ORDER BY s.id LIMIT %(limit)s
+        WHERE s.settled_at IS NULL AND s.visit_date <= %(today)s
+          AND (s.visit_date, s.id) > (%(after_date)s, %(after_id)s)
+        ORDER BY s.visit_date, s.id LIMIT %(limit)s
         """,
-        {"today": tx.now.date(), "after": after, "limit": limit},
+        {
+            "today": tx.now.date(),
+            "after_date": date.min if after is None else after.visit_date,
+            "after_id": 0 if after is None else after.id,
+            "limit": limit,
+        },
     )
 
 

@@ -226,32 +226,40 @@ async def notify_phone(
     await defer_delivery(tx, [new_id], priority=URGENT)
 
 
-async def remind(tx: Tx, visit_date: date, booked_before: datetime, limit: int) -> int:
-    """Remind of at most `limit` visits of the date that are not reminded of yet; return how many.
+async def sessions_to_remind_of(tx: Tx, visit_date: date, after: int, limit: int) -> list[int]:
+    """Return the first sessions of the date with ids above `after`, by id."""
+    rows = await tx.rows(
+        """
+        SELECT id FROM (SELECT id FROM clinic_sessions
+                        WHERE visit_date = %(visit_date)s AND settled_at IS NULL OFFSET 0) day
+        WHERE id > %(after)s ORDER BY id LIMIT %(limit)s
+        """,  # OFFSET 0: by the index of dates; in the order of ids it has read every session
+        {"visit_date": visit_date, "after": after, "limit": limit},
+    )
+    return [row[0] for row in rows]
+
+
+async def remind(tx: Tx, session_ids: Sequence[int], booked_before: datetime) -> int:
+    """Remind of these sessions' bookings that are not reminded of yet; return how many.
 
     Of bookings made before `booked_before`. Once an appointment: a unique index decides.
     """
+    # OFFSET 0: looks up the reminder of each. Before PostgreSQL knows of the evening's first ones,
+    # it compared every booking with all of them.
     rows = await tx.rows(
         """
         INSERT INTO messages (kind, account_id, patient_id, appointment_id, created_at, changed_at)
         SELECT 'reminder', p.account_id, p.id, a.id, %(now)s, %(now)s
-        FROM clinic_sessions s
-        JOIN appointments a ON a.clinic_session_id = s.id
-        JOIN patients p ON p.id = a.patient_id
-        WHERE s.visit_date = %(visit_date)s AND s.settled_at IS NULL
+        FROM appointments a JOIN patients p ON p.id = a.patient_id
+        WHERE a.clinic_session_id = ANY(%(ids)s::bigint[])
           AND a.status = 'booked' AND a.booked_at < %(booked_before)s AND p.account_id IS NOT NULL
-          AND NOT EXISTS (SELECT FROM messages m WHERE m.appointment_id = a.id
-                          AND m.kind = 'reminder' AND m.channel = 'sms')
-        LIMIT %(limit)s
+          AND NOT EXISTS (SELECT FROM messages m
+                          WHERE m.appointment_id = a.id AND m.kind = 'reminder'
+                            AND m.channel = 'sms' OFFSET 0)
         ON CONFLICT (appointment_id) WHERE kind = 'reminder' AND channel = 'sms' DO NOTHING
         RETURNING id
         """,
-        {
-            "now": tx.now,
-            "visit_date": visit_date,
-            "booked_before": booked_before,
-            "limit": limit,
-        },
+        {"now": tx.now, "ids": array(session_ids), "booked_before": booked_before},
     )
     await defer_delivery(tx, [row[0] for row in rows], priority=PATIENT)
     return len(rows)

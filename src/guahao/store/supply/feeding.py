@@ -156,8 +156,8 @@ _HOSPITAL_SESSION = f"""
            d.name AS department_name, s.booked, s.stopped_at IS NOT NULL AS stopped,
            s.attendance_known_at IS NOT NULL AS attendance_known, s.department_id, {TERMS}
     FROM clinic_sessions s JOIN departments d ON d.id = s.department_id
-    WHERE s.hospital_id = %(hospital_id)s
-"""
+    WHERE s.hospital_id = %(hospital_id)s AND d.hospital_id = %(hospital_id)s
+"""  # both: sessions of some days are found by their departments
 
 
 def _hospital_session(
