@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,7 +23,7 @@ from guahao.tools.bench.city import City, count_appointments, found, open_bench
 from guahao.tools.bench.measured import ROUNDS, Round, median, show
 from guahao.tools.bench.processor import Meter, Used, show_used, web_of
 from guahao.tools.bench.queries import HOT_SESSION
-from guahao.tools.bench.serving import BenchError, web_server
+from guahao.tools.bench.serving import BenchError, web_servers
 from guahao.tools.scratch import analyze, scratch_database
 
 Issue = Callable[[Platform], Callable[[int], str]]  # makes the issuer of access tokens
@@ -52,8 +51,7 @@ async def _bench(url: str, issuer: Issue, people: Path, processes: int, console:
             analyze(url)
         rounds: dict[str, list[Round]] = {"pgbench": [], "HTTP, many": [], "HTTP, hot": []}
         await pgbench.warm_up(platform, url, city)
-        with ExitStack() as servers:
-            web = [servers.enter_context(web_server(url)) for _ in range(processes)]
+        with web_servers(url, processes) as web:
             ports = [port for port, _ in web]
             meter = await Meter.of(platform, [process for _, process in web])
             used: dict[str, list[tuple[int, Used]]] = {"HTTP, many": [], "HTTP, hot": []}

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 
 from guahao.errors import OperatorError
@@ -21,13 +21,27 @@ class BenchError(OperatorError):
     """The bench cannot run on this machine; the message says what to do."""
 
 
+Web = tuple[int, subprocess.Popen[bytes]]  # port and process
+
+
 @contextmanager
-def web_server(url: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def web_servers(url: str, count: int) -> Iterator[list[Web]]:
+    """Yield web processes as the kit runs them: several have a lane each, a single one has two.
+
+    Unless GUAHAO_DESK_LANES says how many (docs/decisions/0005).
+    """
+    lanes = {} if count == 1 else {"GUAHAO_DESK_LANES": os.environ.get("GUAHAO_DESK_LANES", "1")}
+    with ExitStack() as servers:
+        yield [servers.enter_context(web_server(url, **lanes)) for _ in range(count)]
+
+
+@contextmanager
+def web_server(url: str, **settings: str) -> Iterator[Web]:
     """Yield the port and the process of a web process that is ready, and end it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with _process("serve", url, GUAHAO_PORT=str(port)) as process:
+    with _process("serve", url, GUAHAO_PORT=str(port), **settings) as process:
         _wait_until_ready(port)
         yield port, process
 

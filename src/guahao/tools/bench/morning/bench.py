@@ -39,7 +39,7 @@ from guahao.tools.bench.morning.connections import Connections
 from guahao.tools.bench.morning.figures import KINDS, LOAD_CORES, STAFF, Arm, laws, ms
 from guahao.tools.bench.rush.contestants import FIRST_ASK_SECONDS
 from guahao.tools.bench.rush.queries import holders
-from guahao.tools.bench.serving import web_server, worker
+from guahao.tools.bench.serving import web_server, web_servers, worker
 from guahao.tools.scratch import analyze, scratch_database
 
 TIMES = (1, 10)  # the served load, and ten times it
@@ -134,7 +134,7 @@ async def measure(url: str, issuer: Issue, form: Form, console: Console) -> list
             )
             analyze(url)
         with ExitStack() as processes:
-            public = [processes.enter_context(web_server(url)) for _ in range(form.processes)]
+            public = processes.enter_context(web_servers(url, form.processes))
             apart = [processes.enter_context(web_server(url))] if form.is_apart else public
             working = processes.enter_context(worker(url))
             ports = _Ports([port for port, _ in public], [port for port, _ in apart])

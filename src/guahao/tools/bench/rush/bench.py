@@ -11,7 +11,6 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import sqrt
@@ -35,7 +34,7 @@ from guahao.tools.bench.rush.contestants import (
     punctual_bot,
 )
 from guahao.tools.bench.rush.hammering import hammer
-from guahao.tools.bench.serving import web_server
+from guahao.tools.bench.serving import web_servers
 from guahao.tools.scratch import analyze, scratch_database
 
 AT_MOST, CONTROL_ABOVE = 1.1, 3.0
@@ -140,8 +139,8 @@ async def measure(url: str, issuer: Issue, form: Form, console: Console, *, pers
                 if not personal:
                     await queries.switch_off(tx)
             analyze(url)
-        with ExitStack() as servers:
-            ports = [servers.enter_context(web_server(url))[0] for _ in range(_PROCESSES)]
+        with web_servers(url, _PROCESSES) as web:
+            ports = [port for port, _ in web]
             for number in range(form.releases):
                 word = "with" if personal else "without"
                 told = f"Release {number + 1} of {form.releases}, {word} personal moments ..."
