@@ -184,6 +184,7 @@ async def measure(url: str, issuer: Issue, form: Form, share: float, console: Co
                 reader.get(path)
                 note(f"report {path.removeprefix('/staff/')}, s", time.perf_counter() - began)
         await timed("sweep of yesterday", lambda: sweep(platform))
+        await timed("sweep with nothing to settle", lambda: sweep(platform))
         await timed("timetable roll-out", lambda: roll_forward(platform))
         await timed("audit", lambda: audit(platform))
         async with platform.db.transaction() as tx:
