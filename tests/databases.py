@@ -79,7 +79,7 @@ _COLUMNS = """
     WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
 """
 
-_TELL_COUNTS = b"DO $$ BEGIN PERFORM pg_stat_force_next_flush(); END $$"
+_FLUSH_COUNTS = b"DO $$ BEGIN PERFORM pg_stat_force_next_flush(); END $$"
 _END_OTHERS = """
     SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL(%s)
@@ -224,9 +224,9 @@ def _is_reset(session: PGconn) -> bool:
     """Reset a session to how its connection began."""
     return all(
         session.exec_(command).status == pq.ExecStatus.COMMAND_OK
-        # DISCARD ALL resets neither the role nor what the session has counted and not yet told the
-        # server, which a later test would take for its own.
-        for command in (b"DISCARD ALL", b"RESET ROLE", _TELL_COUNTS)
+        # DISCARD ALL resets neither the role nor the counts that are not flushed yet, which a later
+        # test would take for its own.
+        for command in (b"DISCARD ALL", b"RESET ROLE", _FLUSH_COUNTS)
     )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from tests.ports import free_port
+from tests.acceptance.ports import free_port
 
 from guahao.deploy.answers import Answers, check
 from guahao.deploy.credentials import credentials_of

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx
 import psutil
+from tests.acceptance.ports import free_port
 from tests.conftest import SOURCES
-from tests.ports import free_port
 
 SECRET_KEY = "the acceptance tests' own secret key"
 START_SECONDS = 90

@@ -19,10 +19,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 from psycopg import sql
+from tests.acceptance.ports import free_port
 from tests.browser.visitor import Visitor, browser, needs_chromium, visitor
 from tests.conftest import SOURCES
 from tests.databases import with_database
-from tests.ports import free_port
 
 START_SECONDS = 180
 NOW = "2026-11-30T09:00:00"

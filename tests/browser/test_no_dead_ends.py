@@ -16,10 +16,10 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 from litestar import Litestar
 from playwright.async_api import Browser, Response
+from tests.acceptance.ports import free_port
 from tests.browser.visitor import Visitor, visitor
 from tests.city import Clock, open_platform
 from tests.crowd import open_desk
-from tests.ports import free_port
 from tests.supply import Rows
 from tests.web.citizens.booking.refusals import (
     APPLYING,

@@ -25,7 +25,7 @@ import psycopg
 import pytest
 import yaml
 from cryptography import x509
-from tests.ports import free_port
+from tests.acceptance.ports import free_port
 
 from guahao.deploy import example
 from guahao.deploy.answers import Answers
@@ -338,7 +338,7 @@ def haproxy_of_one(
 def test_a_process_that_stands_by_takes_over_before_the_next_check(
     front: str, gone: str, tmp_path: Path
 ) -> None:
-    """A process that ends refuses connections before HAProxy's checks tell: here a minute."""
+    """A process that ends refuses connections long before the next check, here in a minute."""
     write(tmp_path, msgspec.structs.replace(answers_of("three-machines"), web_processes=2))
     ports = {port: str(free_port()) for port in ("8001", "8002", "8080", "8081")}
     webs = {

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.acceptance.ports import free_port
 from tests.city import add_session, ask
 from tests.conftest import SOURCES
 from tests.crowd import open_desk
 from tests.faults.harness.disks import fill, small_disk
 from tests.faults.test_killed_parts import Everything
-from tests.ports import free_port
 from tests.web.site import ENGLISH, Citizen, Site, add_citizen, problem
 
 from guahao import wiring

@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from tests.acceptance.ports import free_port
 from tests.conftest import SOURCES
-from tests.ports import free_port
 
 from guahao.embedded import EmbeddedServer
 

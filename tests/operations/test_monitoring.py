@@ -17,10 +17,10 @@ import httpx
 import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.acceptance.ports import free_port
 from tests.city import Clock, open_platform
 from tests.databases import with_database
 from tests.faults.harness.network import network_to
-from tests.ports import free_port
 from tests.web.http.test_real_server import serving
 
 from guahao.flows.kernel.platform import Platform

@@ -20,8 +20,8 @@ import httpx
 import psycopg
 import pytest
 from release.dist import ROOT, VERSION, package_files
+from tests.acceptance.ports import free_port
 from tests.acceptance.processes import SECRET_KEY
-from tests.ports import free_port
 
 from guahao.embedded import EmbeddedServer
 from guahao.store.kernel.migrate import schema_at

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.acceptance.ports import free_port
 from tests.city import Clock, change
-from tests.ports import free_port
 from tests.web.http.test_real_server import serving
 from tests.web.site import Site, closed
 from tests.web.staff_site import add_member

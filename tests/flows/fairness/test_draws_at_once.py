@@ -157,7 +157,7 @@ def late(save: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]
 async def test_without_locks_many_random_applications_break_the_limits(
     platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The control: desk and draws do not lock the persons, and others decide before they store."""
+    """The control: desk and draws do not lock the persons, and store only after others decided."""
     unlocked = booking._LOCK_PATIENTS.replace("FOR NO KEY UPDATE", "")
     monkeypatch.setattr(booking, "_LOCK_PATIENTS", unlocked)
     for store, name in ((booking, "save_decided"), (entries, "save_results")):

@@ -54,7 +54,8 @@ async def test_the_caller_stays_beside_search_supply_and_confirm(site: Site) -> 
         assert "张三" in beside(reader), path
         assert booking["order_no"] in beside(reader), path
         assert resident_id(1) not in reader.text
-        for private in (booking["code"], f">{booking['code'][:4]}<"):  # as it is copied, and read
+        code = booking["code"]
+        for private in (code, f"{code[:4]} {code[4:]}"):  # as it is copied, and as it is shown
             assert private not in reader.shown
     await reader.go(f"{base}/book/{session_id}")
     await reader.send(reader.form(f"{base}/book/{session_id}"))

@@ -17,9 +17,9 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from tests.acceptance.ports import free_port
 from tests.city import Clock, add_session, open_platform, phone, resident_id
 from tests.conftest import SOURCES
-from tests.ports import free_port
 from tests.web.site import API, ENGLISH, Site, problem
 
 from guahao.flows.booking.desk import Desk

@@ -28,15 +28,14 @@ async def sweep(platform: Platform) -> int:
     Chunk by chunk, each in its own transaction. Twice, late or in two workers at once:
     a session is settled under its lock and only once.
     """
+    async with platform.db.transaction() as tx:
+        ids = await store.unsettled_ids(tx)
     voided = 0
-    after: store.UnsettledSession | None = None
-    while True:
+    for start in range(0, len(ids), _SESSIONS_A_CHUNK):
         async with platform.db.transaction() as tx:
-            due = await store.unsettled_sessions(tx, after, _SESSIONS_A_CHUNK)
-            voided += await _settle(tx, platform, due)
-        if len(due) < _SESSIONS_A_CHUNK:
-            return voided
-        after = due[-1]
+            chunk = ids[start : start + _SESSIONS_A_CHUNK]
+            voided += await _settle(tx, platform, await store.unsettled_sessions(tx, chunk))
+    return voided
 
 
 async def _settle(tx: Tx, platform: Platform, sessions: Sequence[store.UnsettledSession]) -> int:

@@ -22,15 +22,17 @@ async def remind(platform: Platform) -> int:
     workers this runs: what was missed is caught up until midnight. Left out are bookings
     that are cancelled, stopped, without an account, or made from 17:00 on, just before.
     """
-    total = after = 0
-    while True:
+    async with platform.db.transaction() as tx:
+        if tx.now.time() < REMINDED_FROM:
+            return 0
+        today = tx.now.date()
+        ids = await messages.sessions_to_remind_of(tx, today + ONE_DAY)
+    booked_before = city_time(today, REMINDED_FROM) - JUST_BOOKED
+    total = 0
+    for start in range(0, len(ids), SESSIONS_AT_ONCE):
         async with platform.db.transaction() as tx:
-            if tx.now.time() < REMINDED_FROM:
-                return total
-            visit_date = tx.now.date() + ONE_DAY
-            booked_before = city_time(tx.now.date(), REMINDED_FROM) - JUST_BOOKED
-            ids = await messages.sessions_to_remind_of(tx, visit_date, after, SESSIONS_AT_ONCE)
-            total += await messages.remind(tx, ids, booked_before)
-        if len(ids) < SESSIONS_AT_ONCE:
-            return total
-        after = ids[-1]
+            if tx.now.date() != today:
+                break
+            chunk = ids[start : start + SESSIONS_AT_ONCE]
+            total += await messages.remind(tx, chunk, booked_before)
+    return total

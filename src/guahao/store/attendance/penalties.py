@@ -52,30 +52,33 @@ class NoShows:
     no_shows: list[date]
 
 
-async def unsettled_sessions(
-    tx: Tx, after: UnsettledSession | None, limit: int
-) -> list[UnsettledSession]:
-    """Return sessions of today or before that no sweep has settled, by date and id, past `after`.
+async def unsettled_ids(tx: Tx) -> list[int]:
+    """Return the sessions of today or before that no sweep has settled, by date."""
+    # Ordered by id, and in pages, PostgreSQL read every session of the past: it cannot know that
+    # nearly all of them are settled.
+    rows = await tx.rows(
+        """
+        SELECT id FROM clinic_sessions
+        WHERE settled_at IS NULL AND visit_date <= %(today)s
+        ORDER BY visit_date, id
+        """,
+        {"today": tx.now.date()},
+    )
+    return [row[0] for row in rows]
 
-    In this order they come from the index of what is unsettled. By id alone PostgreSQL has read
-    every session that there ever was: it cannot know that nearly all of the past are settled.
-    """
+
+async def unsettled_sessions(tx: Tx, session_ids: Sequence[int]) -> list[UnsettledSession]:
+    """Return those of these sessions that no sweep has settled, by id."""
     return await tx.records(
         _unsettled_session,
         f"""
         SELECT s.id, s.visit_date, s.period, {RULES_COLUMNS}
-        FROM clinic_sessions s JOIN hospitals h ON h.id = s.hospital_id
+        FROM (SELECT * FROM clinic_sessions WHERE id = ANY(%(ids)s::bigint[]) OFFSET 0) s
+        JOIN hospitals h ON h.id = s.hospital_id
         {rules_on("s.visit_date")}
-        WHERE s.settled_at IS NULL AND s.visit_date <= %(today)s
-          AND (s.visit_date, s.id) > (%(after_date)s, %(after_id)s)
-        ORDER BY s.visit_date, s.id LIMIT %(limit)s
+        WHERE s.settled_at IS NULL ORDER BY s.id
         """,
-        {
-            "today": tx.now.date(),
-            "after_date": date.min if after is None else after.visit_date,
-            "after_id": 0 if after is None else after.id,
-            "limit": limit,
-        },
+        {"ids": array(session_ids)},
     )
 
 

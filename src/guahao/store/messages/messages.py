@@ -226,15 +226,13 @@ async def notify_phone(
     await defer_delivery(tx, [new_id], priority=URGENT)
 
 
-async def sessions_to_remind_of(tx: Tx, visit_date: date, after: int, limit: int) -> list[int]:
-    """Return the first sessions of the date with ids above `after`, by id."""
+async def sessions_to_remind_of(tx: Tx, visit_date: date) -> list[int]:
+    """Return the sessions of the date."""
     rows = await tx.rows(
         """
-        SELECT id FROM (SELECT id FROM clinic_sessions
-                        WHERE visit_date = %(visit_date)s AND settled_at IS NULL OFFSET 0) day
-        WHERE id > %(after)s ORDER BY id LIMIT %(limit)s
-        """,  # OFFSET 0: by the index of dates; in the order of ids it has read every session
-        {"visit_date": visit_date, "after": after, "limit": limit},
+        SELECT id FROM clinic_sessions WHERE visit_date = %(visit_date)s AND settled_at IS NULL
+        """,
+        {"visit_date": visit_date},
     )
     return [row[0] for row in rows]
 
@@ -244,8 +242,9 @@ async def remind(tx: Tx, session_ids: Sequence[int], booked_before: datetime) ->
 
     Of bookings made before `booked_before`. Once an appointment: a unique index decides.
     """
-    # OFFSET 0: looks up the reminder of each. Before PostgreSQL knows of the evening's first ones,
-    # it compared every booking with all of them.
+    # OFFSET 0 keeps this a lookup for each booking. Without it, and before its statistics know of
+    # this evening's reminders, PostgreSQL compares every booking with every reminder. By id, so
+    # that two workers do not deadlock.
     rows = await tx.rows(
         """
         INSERT INTO messages (kind, account_id, patient_id, appointment_id, created_at, changed_at)
@@ -256,6 +255,7 @@ async def remind(tx: Tx, session_ids: Sequence[int], booked_before: datetime) ->
           AND NOT EXISTS (SELECT FROM messages m
                           WHERE m.appointment_id = a.id AND m.kind = 'reminder'
                             AND m.channel = 'sms' OFFSET 0)
+        ORDER BY a.id
         ON CONFLICT (appointment_id) WHERE kind = 'reminder' AND channel = 'sms' DO NOTHING
         RETURNING id
         """,

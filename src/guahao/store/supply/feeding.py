@@ -157,7 +157,7 @@ _HOSPITAL_SESSION = f"""
            s.attendance_known_at IS NOT NULL AS attendance_known, s.department_id, {TERMS}
     FROM clinic_sessions s JOIN departments d ON d.id = s.department_id
     WHERE s.hospital_id = %(hospital_id)s AND d.hospital_id = %(hospital_id)s
-"""  # both: sessions of some days are found by their departments
+"""  # of both tables: PostgreSQL starts from the hospital's departments, not from all of the days
 
 
 def _hospital_session(

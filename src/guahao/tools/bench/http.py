@@ -30,8 +30,8 @@ Issue = Callable[[Platform], Callable[[int], str]]  # makes the issuer of access
 
 _SECONDS = 5  # a round of wrk
 _CONNECTIONS = 128
-_PATIENCE_SECONDS = 30  # with an answer; wrk counts what comes later as an error
-PERSONS_A_PORT = 40_000  # of a round: 8,000 a second; 6,000 is the most that was measured
+_TIMEOUT_SECONDS = 30  # wrk counts later answers as errors
+PERSONS_A_PORT = 40_000  # of a round: 8,000 a second; a process has booked up to 6,000
 _SCRIPT = Path(__file__).with_name("book.lua")
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
@@ -46,7 +46,7 @@ def run(server_url: str, issuer: Issue, processes: int, console: Console) -> Non
 
 async def _bench(url: str, issuer: Issue, people: Path, processes: int, console: Console) -> None:
     async with open_bench(url, connections=2) as platform:
-        with console.status("Filling a scratch database with 100,000 live bookings ..."):
+        with console.status("Filling a scratch database with persons and bookings ..."):
             city = await found(platform, 2 * ROUNDS * PERSONS_A_PORT * processes)
             _write_people(people, issuer(platform), city)
             analyze(url)
@@ -106,7 +106,7 @@ async def run_wrk(
                 _said,
                 [
                     *("wrk", "--threads=1", f"--connections={_CONNECTIONS // len(ports)}"),
-                    *(f"--duration={_SECONDS}s", f"--timeout={_PATIENCE_SECONDS}s"),
+                    *(f"--duration={_SECONDS}s", f"--timeout={_TIMEOUT_SECONDS}s"),
                     *("--latency", f"--script={_SCRIPT}"),
                     *(f"http://127.0.0.1:{port}", "--", str(people)),
                     *map(str, (skip + number * PERSONS_A_PORT, PERSONS_A_PORT, *sessions)),

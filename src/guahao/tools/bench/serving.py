@@ -26,9 +26,9 @@ Web = tuple[int, subprocess.Popen[bytes]]  # port and process
 
 @contextmanager
 def web_servers(url: str, count: int) -> Iterator[list[Web]]:
-    """Yield web processes as the kit runs them: several have a lane each, a single one has two.
+    """Yield web processes that book: several have one lane each, as in the kit; a single one two.
 
-    Unless GUAHAO_DESK_LANES says how many (docs/decisions/0005).
+    GUAHAO_DESK_LANES overrides this (docs/decisions/0005).
     """
     lanes = {} if count == 1 else {"GUAHAO_DESK_LANES": os.environ.get("GUAHAO_DESK_LANES", "1")}
     with ExitStack() as servers:
