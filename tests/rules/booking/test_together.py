@@ -88,6 +88,8 @@ def test_places_kept_for_a_draw_and_for_others_are_not_for_two() -> None:
     held = replace(session(capacity=3), held=2, draw_at=NOW + timedelta(hours=1))
     refused = Refused(Refusal.BY_DRAW, retry_from=held.draw_at)
     assert together(held) == PairRefused(refused, (1, 2))
+    busy = [patient(id, counted=elsewhere(*[SOON] * 2)) for id in (1, 2)]
+    assert together(held, patients=(busy[0], busy[1])) == PairRefused(refused, (1, 2))
     reserved = replace(session(capacity=3), reserved=2)
     assert together(reserved) == PairRefused(Refused(Refusal.SOLD_OUT), (1, 2))
 
@@ -222,6 +224,10 @@ def test_no_caller_can_choose_the_second_key() -> None:
         assert " " in second  # keys of callers are visible characters
 
 
+def free_places(one: SessionFacts) -> int:
+    return one.capacity - one.booked - one.held - one.reserved
+
+
 # Whatever is asked --------------------------------------------------------------------------
 
 
@@ -251,5 +257,9 @@ def test_a_pair_is_booked_exactly_where_two_would_be_one_after_the_other(
     if isinstance(decision, PairRefused):
         answers: list[Decision] = [*after, *before]
         reasons = [answer.reason for answer in answers if isinstance(answer, Refused)]
+        # One free place is too few for two, also where each alone is refused for something else.
+        sessions = [facts.sessions[request.session_id] for request in pair]
+        if sessions[0] is sessions[1] and sessions[0].held and free_places(sessions[0]) == 1:
+            reasons.append(Refusal.BY_DRAW)
         order = list(Refusal)
         assert decision.refused.reason is min(reasons, key=order.index)
