@@ -69,6 +69,7 @@ async def unsettled_ids(tx: Tx) -> list[int]:
 
 async def unsettled_sessions(tx: Tx, session_ids: Sequence[int]) -> list[UnsettledSession]:
     """Return those of these sessions that no sweep has settled, by id."""
+    # OFFSET 0: by their ids, and not by the index of all that is unsettled, of weeks to come too.
     return await tx.records(
         _unsettled_session,
         f"""
