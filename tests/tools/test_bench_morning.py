@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import resource
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -85,25 +86,16 @@ def test_the_laws_compare_ten_times_the_load_with_the_load_that_is_served() -> N
 ANSWER, CLOSED = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", b""
 
 
-@pytest.mark.parametrize(
-    ("connections", "replies"),
-    [
-        (1, [ANSWER, CLOSED, ANSWER, CLOSED, CLOSED]),  # sent again on a new connection
-        (2, [ANSWER, ANSWER, CLOSED, CLOSED]),  # on the other one, which has answered before
-        (2, [CLOSED, ANSWER, ANSWER, CLOSED, CLOSED]),  # after one that waited and was never used
-    ],
-)
-async def test_what_meets_the_end_of_an_idle_connection_is_sent_again_once(
-    connections: int, replies: list[bytes]
-) -> None:
-    """Where the second connection is closed as well, the request is cut off."""
-    answers = iter([*replies, ANSWER])  # the last is left over
+async def statuses_of_three(connections: int, reply: Callable[[int], bytes]) -> list[int]:
+    """Ask three times, one after the other; `reply` gets how often its connection was asked."""
     serving = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving.append(asyncio.current_task())
+        asked = 0
         while await reader.read(4096):
-            said = next(answers)
+            asked += 1
+            said = reply(asked)
             if not said:
                 break
             writer.write(said)
@@ -121,8 +113,31 @@ async def test_what_meets_the_end_of_an_idle_connection_is_sent_again_once(
             statuses.append(await asyncio.wait_for(heard.get(), 30))
         pool.close()
         await asyncio.gather(*filter(None, serving), return_exceptions=True)
-    assert statuses == [200, 200, 0]
+    return statuses
+
+
+@pytest.mark.parametrize(
+    ("connections", "replies"),
+    [
+        (1, [ANSWER, CLOSED, ANSWER, CLOSED, CLOSED]),  # sent again on a new connection
+        (2, [ANSWER, ANSWER, CLOSED, CLOSED]),
+        (2, [CLOSED, ANSWER, ANSWER, CLOSED, CLOSED]),  # after one that waited and was never used
+    ],
+)
+async def test_what_meets_the_end_of_an_idle_connection_is_sent_again_once(
+    connections: int, replies: list[bytes]
+) -> None:
+    """Where the new connection is closed as well, the request is cut off."""
+    answers = iter([*replies, ANSWER])  # the last is left over
+    assert await statuses_of_three(connections, lambda _: next(answers)) == [200, 200, 0]
     assert list(answers) == [ANSWER]
+
+
+async def test_what_is_sent_again_does_not_meet_the_end_of_another_idle_connection() -> None:
+    def once(asked: int) -> bytes:
+        return ANSWER if asked == 1 else CLOSED
+
+    assert await statuses_of_three(2, once) == [200, 200, 200]
 
 
 def test_bots_are_not_counted_as_goodput() -> None:

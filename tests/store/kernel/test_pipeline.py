@@ -42,7 +42,7 @@ async def test_results_arrive_in_the_order_of_the_statements(db: Database) -> No
     async with db.pipelined_transaction() as tx:
         first = tx.send("SELECT n, %s::text FROM generate_series(1, %s) n", ("é", 2))
         second = tx.send("SELECT %s::date, NULL::int, '100 %%'", (tx.now.date(),))
-        third = tx.send("SELECT 3", prepare=False)
+        third = tx.send("SELECT 3")
         assert first.rows == []
         await tx.flush()
         assert first.rows == [(1, "é"), (2, "é")]

@@ -219,15 +219,13 @@ class Pipeline:
         self._queued: list[tuple[Query, Sent]] = []
         self._begun = False
 
-    def send(
-        self, sql: str, params: Sequence[Any] | Mapping[str, Any], *, prepare: bool = True
-    ) -> Sent:
+    def send(self, sql: str, params: Sequence[Any] | Mapping[str, Any]) -> Sent:
         """Queue a statement with psycopg's placeholders."""
         name, text, names = _numbered(sql)
         given = [params[key] for key in names] if isinstance(params, Mapping) else params
         values = [_as_text(value) for value in given]
         sent = Sent()
-        use = name if prepare and self._prepared else b""
+        use = name if self._prepared else b""
         self._queued.append((Query(use, text, values), sent))
         return sent
 

@@ -165,12 +165,9 @@ class PipelinedTx(Tx):
 
     pipeline: Pipeline = field(kw_only=True)
 
-    def send(self, sql: str, params: Params = (), *, prepare: bool = True) -> Sent:
-        """Queue a statement; its rows are there after the next `flush`.
-
-        `prepare`: False plans the statement for its values each time.
-        """
-        return self.pipeline.send(sql, params, prepare=prepare)
+    def send(self, sql: str, params: Params = ()) -> Sent:
+        """Queue a statement; its rows are there after the next `flush`."""
+        return self.pipeline.send(sql, params)
 
     async def flush(self) -> None:
         """Send what is queued and read all results, in a single round trip."""

@@ -41,7 +41,7 @@ class Connections:
 
     def __init__(self, ports: Sequence[int], count: int) -> None:
         self.free: deque[Connection] = deque()
-        self._queue: deque[tuple[bytes, Heard, float | None]] = deque()
+        self._queue: deque[tuple[bytes, Heard]] = deque()
         self._is_closed = False
         self._all = [Connection(self, ports[n % len(ports)]) for n in range(count)]
 
@@ -52,17 +52,17 @@ class Connections:
                 *(connection.open() for connection in self._all[start:][:_OPENED_AT_ONCE])
             )
 
-    def try_to_ask(self, request: bytes, heard: Heard, sent_at: float | None = None) -> bool:
+    def try_to_ask(self, request: bytes, heard: Heard) -> bool:
         """Send at once; False if no connection is free."""
         if not self.free:
             return False
-        self.free.popleft().send(request, heard, sent_at)
+        self.free.popleft().send(request, heard)
         return True
 
-    def ask(self, request: bytes, heard: Heard, sent_at: float | None = None) -> None:
-        """Send now, or when a connection is free. `sent_at`: when it was first sent."""
-        if not self._is_closed and not self.try_to_ask(request, heard, sent_at):
-            self._queue.append((request, heard, sent_at))
+    def ask(self, request: bytes, heard: Heard) -> None:
+        """Send now, or when a connection is free."""
+        if not self._is_closed and not self.try_to_ask(request, heard):
+            self._queue.append((request, heard))
 
     def release(self, connection: Connection) -> None:
         """Let a connection send what waits, or be free."""
@@ -120,7 +120,7 @@ class Connection(asyncio.Protocol):
             except OSError:
                 await asyncio.sleep(_BACKOFF_SECONDS)
             else:
-                self._pool.release(self)
+                self._begin()
                 return
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -128,15 +128,23 @@ class Connection(asyncio.Protocol):
         # Not asserted: uvloop's transports inherit from no class of asyncio.
         self._transport = cast("asyncio.Transport", transport)
 
+    def _begin(self) -> None:
+        """Send again what met the end of the connection before this one; else be free."""
+        if self._heard is None:
+            self._pool.release(self)
+        else:
+            assert self._transport is not None
+            self._transport.write(self._request)
+
     def rest(self) -> None:
         """Wait for a request, during which the server may close the connection."""
         self._is_fresh = False
 
-    def send(self, request: bytes, heard: Heard, sent_at: float | None = None) -> None:
-        """Send a request; `heard` gets its answer, timed from `sent_at` if it is sent again."""
+    def send(self, request: bytes, heard: Heard) -> None:
+        """Send a request; `heard` gets its answer, timed from here even if it is sent again."""
         assert self._transport is not None
-        self._request, self._heard, self._is_again = request, heard, sent_at is not None
-        self._sent_at = time.perf_counter() if sent_at is None else sent_at
+        self._request, self._heard, self._is_again = request, heard, False
+        self._sent_at = time.perf_counter()
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -170,10 +178,9 @@ class Connection(asyncio.Protocol):
         self._pool.withdraw(self)
         is_idle_end = not self._is_fresh and not self._received and not self._is_again
         if self._heard is not None and is_idle_end:
-            # The server closed an idle connection at this moment: sent again once, as browsers do.
-            request, heard = self._request, self._heard
-            self._heard = None
-            self._pool.ask(request, heard, self._sent_at)
+            # The server closed an idle connection at this moment: sent again once, on a new
+            # connection, as browsers do. Another idle one may be closed at the same moment.
+            self._is_again = True
         else:
             self._answered(_CUT_OFF)
         self._received = b""
