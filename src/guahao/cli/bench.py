@@ -39,11 +39,11 @@ def bench_desk_command() -> None:
 
 @app.command("http")
 def bench_http_command(
-    processes: Annotated[int, typer.Option(min=1, max=16, help="Web processes.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, max=16, help="Web processes.")] = 2,
 ) -> None:
     """The whole HTTP stack under wrk, beside pgbench.
 
-    `--processes 2` measures what the kit runs for the public: several have one lane each.
+    What the kit runs for the public: two processes with one lane each. A single process has two.
     """
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 from tests.city import THURSDAY, Clock, ask, change, change_as_owner, open_platform
-from tests.crowd import WAITING, add_clinic, add_crowd, book, booked, count, open_desk
+from tests.crowd import WAITING, Person, add_clinic, add_crowd, book, booked, count, open_desk
 
 from guahao.flows.booking.booking import DeskRequest
 from guahao.flows.booking.desk import Busy, DeskAnswer, serve
@@ -21,7 +21,7 @@ from guahao.rules.kernel.facts import Actor, BookingRequest
 from guahao.rules.kernel.limits import Policy
 from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
 from guahao.store.booking import booking as store
-from guahao.store.kernel.db import Database
+from guahao.store.kernel.db import Database, PipelinedTx
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.policy.policy_book import PolicyBook
 
@@ -68,24 +68,63 @@ async def test_retries_of_one_key_all_get_the_one_answer(platform: Platform) -> 
     assert await count(platform, "messages") == 1
 
 
-async def test_earlier_requests_are_found_without_reading_them_all(platform: Platform) -> None:
-    """A plan from when there were few requests must not be used once there are many."""
-    request = BookingRequest(Actor("account", 1), "key", 1, 1, "api", platform.db.clock())
-    fill = """
-        INSERT INTO booking_requests (actor_kind, actor_id, idempotency_key, patient_id,
-                                      clinic_session_id, outcome, decided_at)
-        SELECT 'account', 2, 'k' || n, 2, 2, 'sold_out', now() FROM generate_series(1, 30000) n
-    """
-    rows_read = """
-        SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'booking_requests'
-    """
-    await change_as_owner(platform, "ANALYZE booking_requests")
+_ADD_REQUESTS = """
+    INSERT INTO booking_requests (actor_kind, actor_id, idempotency_key, patient_id,
+                                  clinic_session_id, outcome, decided_at)
+    SELECT 'account', 0, 'k' || n, 0, 0, 'sold_out', now() FROM generate_series(1, 3000) n
+"""
+_ADD_APPOINTMENTS = """
+    INSERT INTO appointments (patient_id, clinic_session_id, hospital_id, department_id, visit_date,
+                              channel, code_enc, code_index, booked_at, changed_at, status)
+    SELECT p.id, s.id, s.hospital_id, s.department_id, s.visit_date + n,
+           'api', '', int8send(10 * p.id + n), now(), now(), 'picked_up'
+    FROM patients p, clinic_sessions s, generate_series(0, 9) n WHERE p.id <> %s
+"""
+_ADD_SESSIONS = """
+    INSERT INTO clinic_sessions (hospital_id, department_id, title, specialty, visit_date, period,
+                                 fee_fen, capacity)
+    SELECT hospital_id, department_id, title, 's' || n, visit_date, period, fee_fen, capacity
+    FROM clinic_sessions, generate_series(1, 3000) n
+"""
+_ADD_LOGINS = """
+    INSERT INTO log_ins (account_id, generation, door, created_at, last_seen_at, expires_at)
+    SELECT id, 1, 'web', now(), now(), 'infinity' FROM accounts, generate_series(1, %s)
+"""
+
+
+async def test_a_desk_opened_in_an_empty_city_reads_no_more_in_a_large_one(
+    platform: Platform,
+) -> None:
+    """Its connection keeps the plans of the first day; there is no ANALYZE before the second."""
+    [session_id] = await add_clinic(platform)
+    [person] = await add_crowd(platform, 1)
+    request = BookingRequest(
+        person.actor, "key", person.patient_id, session_id, "api", platform.db.clock()
+    )
+
+    async def rows_read(tx: PipelinedTx) -> int:
+        """The rows that were read from tables that grow, for one booking."""
+        counts = """
+            SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables
+            WHERE relname IN ('appointments', 'booking_requests', 'clinic_sessions', 'log_ins',
+                              'patients')
+        """
+        [[before]] = await tx.rows(counts)
+        await store.load_batch(tx, platform.vault, [request], THURSDAY, ["12345678"], [1])
+        [[after]] = await tx.rows(counts)
+        return int(after - before)
+
+    await change_as_owner(platform, _ADD_LOGINS, 1)
+    await change_as_owner(platform, "ANALYZE")
     async with platform.db.pipelined_transaction() as tx:
         for _ in range(10):  # more often than the server plans a prepared statement anew
-            await store.load_batch(tx, platform.vault, [request], THURSDAY, [])
-        await tx.do(fill)
-        await store.load_batch(tx, platform.vault, [request], THURSDAY, [])
-        assert await tx.row(rows_read) == (0,)
+            few = await rows_read(tx)
+        await add_crowd(platform, 300)
+        await change_as_owner(platform, _ADD_LOGINS, 10)
+        await change_as_owner(platform, _ADD_REQUESTS)
+        await change_as_owner(platform, _ADD_APPOINTMENTS, person.patient_id)
+        await change_as_owner(platform, _ADD_SESSIONS)
+        assert await rows_read(tx) == few
 
 
 async def test_statements_that_the_server_forgot_delay_only_the_first_booking_of_a_day(
@@ -241,6 +280,42 @@ async def test_closing_answers_all_that_wait_and_takes_no_more(platform: Platfor
         await asyncio.sleep(0)
     assert outcomes(await asyncio.gather(*waiting)) == {"AppointmentView": 99}
     assert isinstance(await book(desk, crowd[0], session_id), Busy)
+
+
+async def test_the_answers_of_a_batch_leave_before_the_next_one_begins(platform: Platform) -> None:
+    """Or the answered callers would wait for the work of the next batch as well."""
+    [session_id] = await add_clinic(platform)
+    crowd = await add_crowd(platform, 3)
+    still_waiting = []
+    async with open_desk(platform, lanes=1, batch=2) as desk:
+
+        async def call(person: Person) -> None:
+            await book(desk, person, session_id)
+            still_waiting.append(desk._waiting)
+
+        await asyncio.gather(*map(call, crowd))
+    assert still_waiting == [1, 1, 0]
+
+
+async def test_what_the_desk_switches_off_is_on_again_after_its_transaction(
+    platform: Platform, database_url: str
+) -> None:
+    [session_id] = await add_clinic(platform)
+    [person] = await add_crowd(platform, 1)
+    db = Database(database_url, platform.db.clock, max_size=1)
+    await db.open()
+
+    async def settings() -> object:
+        async with db.transaction() as tx:
+            return await tx.row("SELECT current_setting('enable_seqscan'), current_setting('jit')")
+
+    try:
+        before = await settings()
+        async with open_desk(replace(platform, db=db)) as desk:
+            assert isinstance(await book(desk, person, session_id), AppointmentView)
+        assert await settings() == before
+    finally:
+        await db.close()
 
 
 async def test_who_goes_away_while_waiting_gets_no_booking(platform: Platform) -> None:

@@ -11,15 +11,12 @@ from tests.city import Clock, add_account, add_patient, add_session, change, ope
 
 from guahao.flows.attendance.penalties import sweep
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.kernel.facts import Actor, BookingRequest
 from guahao.store.attendance import penalties
-from guahao.store.booking import booking
 from guahao.store.kernel.db import Tx
 from guahao.store.messages import messages
 
 PAST, FUTURE, DUE = 30_000, 1_000, 20
 BOOKED = 500
-_UNTIL_KEPT = 10  # executions; PostgreSQL plans the first five for their values
 
 
 @pytest.fixture
@@ -123,46 +120,3 @@ async def test_reminders_are_looked_up_one_by_one_before_postgresql_knows_of_any
         assert await messages.remind(tx, sessions, tx.now) == 0
         [[after]] = await tx.rows(scans)
     assert after - before >= BOOKED
-
-
-async def scanned(tx: Tx) -> int:
-    """The rows that were read without an index up to now, of what grows with every booking."""
-    [[count]] = await tx.rows(
-        """
-        SELECT sum(seq_tup_read) FROM pg_stat_xact_user_tables
-        WHERE relname IN ('appointments', 'booking_requests', 'log_ins', 'patients')
-        """
-    )
-    return int(count)
-
-
-async def test_a_desk_that_was_opened_in_an_empty_city_scans_no_table_of_a_large_one(
-    platform: Platform, database_url: str
-) -> None:
-    """Its connections keep their plans, and in an empty table a scan costs least."""
-    account = await add_account(platform)
-    patient, session = await add_patient(platform, account), await add_session(platform)
-    request = BookingRequest(
-        Actor("account", account), "k", patient.id, session, "api", platform.db.clock()
-    )
-
-    async def load() -> int:
-        async with platform.db.pipelined_transaction() as tx:
-            await booking.load_batch(
-                tx, platform.vault, [request], request.at.date(), booking.new_codes(1), [account]
-            )
-            return await scanned(tx)
-
-    with psycopg.connect(database_url, autocommit=True) as conn:
-        conn.execute("VACUUM ANALYZE appointments, booking_requests, log_ins, patients")
-    for _ in range(_UNTIL_KEPT * platform.db.pool.max_size):
-        await load()
-    await change(
-        platform,
-        """
-        INSERT INTO booking_requests (actor_kind, actor_id, idempotency_key, patient_id,
-                                      clinic_session_id, outcome, decided_at)
-        SELECT 'staff', n, 'k', n, n, 'sold_out', now() FROM generate_series(1, 1000) n
-        """,
-    )
-    assert await load() == 0

@@ -74,7 +74,7 @@ _oldest = Gauge(
 )
 
 _TOLD_MAX = 10_000  # personal moments that a process remembers; about 5 MB
-_TURNS_BETWEEN_BATCHES = 2  # of the event loop
+_ITERATIONS_BETWEEN_BATCHES = 2  # of the event loop
 _TRIES = 3
 # After these each request of a batch is tried alone. The last: psycopg has deallocated the
 # connection's statements, and the transaction had begun before that was noticed.
@@ -344,10 +344,17 @@ class _Lane(Generic[_Request, _Answer]):
             batch = [waiting for waiting in taken if not waiting.answer.done()]
             if batch:
                 await self._serve(batch)
-                # The answers leave before the next batch takes the event loop, and requests whose
-                # bodies are being read join it: fewer, larger batches.
-                for _ in range(_TURNS_BETWEEN_BATCHES):
-                    await asyncio.sleep(0)
+                if self._batch > 1:
+                    await self._let_answers_leave()
+
+    async def _let_answers_leave(self) -> None:
+        """Give way before the next batch takes the event loop.
+
+        The callers read their answers, and requests whose bodies are being read join the next
+        batch: fewer, larger batches.
+        """
+        for _ in range(_ITERATIONS_BETWEEN_BATCHES):
+            await asyncio.sleep(0)
 
     async def _serve(self, batch: list[_Waiting[_Request, _Answer]]) -> None:
         deadline = None

@@ -40,13 +40,15 @@ _SPARE_CODES = 8
 _CODES = 10**CODE_DIGITS
 _NUMBER = struct.Struct("I")
 _NUMBERS_EVEN = 2**32 // _CODES * _CODES
+# OFFSET 0: looks patients up by id; PostgreSQL 15 would keep a plan from a nearly empty table that
+# reads all patients by another index.
 _LOCK_PATIENTS = """
     SELECT id, account_id, suspended_until, name_enc, id_type, id_no_enc,
            (SELECT a.restricted_until FROM accounts a WHERE a.id = account_id),
            document_ends_on, checked_at IS NOT NULL, person_index
-    FROM patients
-    WHERE id = ANY(%s::bigint[]) AND displaced_at IS NULL AND merged_into IS NULL
-    ORDER BY id FOR NO KEY UPDATE
+    FROM (SELECT * FROM patients WHERE id = ANY(%s::bigint[])
+          ORDER BY id OFFSET 0 FOR NO KEY UPDATE) locked
+    WHERE displaced_at IS NULL AND merged_into IS NULL
 """
 # OFFSET 0: looks up the department of each session; PostgreSQL would read all departments of the
 # city for every batch. The ids in a subquery: their number is unknown to the planner, so that it
@@ -82,8 +84,10 @@ _OWN_PATIENTS = """
     ORDER BY p.id
 """
 # A plan that the desk keeps may be from when a table was nearly empty, and reading all of it cost
-# least; it would still read all of it at the next release. Off until the end of the transaction.
-_NO_SCANS = "SELECT set_config('enable_seqscan', 'off', true)"
+# least; it would still read all of it at the next release. Off until the end of the transaction,
+# as is compiling: up to version 17, scans that are switched off but cannot be avoided seem dear
+# enough to compile the statement, which takes far longer than the batch.
+_NO_SCANS = "SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"
 # OFFSET 0: looks up each key; PostgreSQL expects a hundred, for which it would read all requests
 # of a small city.
 _EARLIER = """
@@ -97,10 +101,12 @@ _EARLIER = """
 """
 # Read in the batch's own pipeline, so that checking log-ins costs no round trip. The generation
 # is not compared: raising it ends every log-in, and waits for those that are being created
-# (store/people/logins.py).
+# (store/people/logins.py). OFFSET 0: finds log-ins by id; a plan from when there were few reads all
+# that have not expired.
 _LOGINS = """
-    SELECT id, account_id, confirmed_at IS NOT NULL FROM log_ins
-    WHERE id = ANY(%s::bigint[]) AND ended_at IS NULL AND expires_at > %s
+    SELECT id, account_id, confirmed_at IS NOT NULL
+    FROM (SELECT * FROM log_ins WHERE id = ANY(%s::bigint[]) OFFSET 0) found
+    WHERE ended_at IS NULL AND expires_at > %s
 """
 _TAKEN_CODES = (
     "SELECT code_index FROM appointments WHERE code_live AND code_index = ANY(%s::bytea[])"

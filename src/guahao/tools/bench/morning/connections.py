@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def _begin(self) -> None:
-        """Send again what met the end of the connection before this one; else be free."""
+        """Send the request that the closed connection lost again; otherwise become free."""
         if self._heard is None:
             self._pool.release(self)
         else:
