@@ -117,8 +117,8 @@ async def test_a_desk_opened_in_an_empty_city_reads_no_more_in_a_large_one(
     await change_as_owner(platform, _ADD_LOGINS, 1)
     await change_as_owner(platform, "ANALYZE")
     async with platform.db.pipelined_transaction() as tx:
-        for _ in range(10):  # more often than the server plans a prepared statement anew
-            few = await rows_read(tx)
+        # More often than the server plans a prepared statement anew.
+        *_, few = [await rows_read(tx) for _ in range(10)]
         await add_crowd(platform, 300)
         await change_as_owner(platform, _ADD_LOGINS, 10)
         await change_as_owner(platform, _ADD_REQUESTS)
