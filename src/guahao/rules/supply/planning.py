@@ -21,6 +21,7 @@ PERIOD_BEGINS: Mapping[str, tuple[time, time]] = {
 
 CAPACITY_MAX = 1000
 WORDS_MAX = 40  # characters of a title or specialty
+FEN = 100  # in a 元
 FEE_MAX_FEN = 1_000_000
 # Timetables are rolled out so far. Three months are at most 92 days; one more shows what the next
 # day will release.

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from guahao.flows.kernel.platform import Platform
 from guahao.identity_check.demo import MISMATCHING_NUMBER
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.people.identity import masked_document, masked_name, masked_phone
 from guahao.security_log import refused
 from guahao.store.kernel.vault import VaultError
@@ -25,6 +26,7 @@ from guahao.web.http.forms import local_path, read_fields
 from guahao.web.http.reading import ApiRequest, ProblemError
 from guahao.web.http.uploads import Upload, attachment, read_upload_fields
 from guahao.web.words.language import chosen_language
+from guahao.web.words.refusals import Said, said
 from guahao.web.words.replies import Problem, Replies
 from guahao.web.words.words import Names
 from guahao.words import dates
@@ -235,6 +237,10 @@ class BasePage:
         """Return the title and sentence of an outcome in the visitor's language."""
         refused(self.request.scope, code)
         return self._base_services.replies.problem(code, self.language, **more)
+
+    def refusal(self, refused: Refused[Any]) -> Said:
+        """Return the sentence and status of a refusal on a page of the staff."""
+        return said(refused, self.language)
 
     def weekday(self, day: date) -> str:
         """Write 周四 or Thu."""

@@ -13,8 +13,6 @@ from guahao.flows.supply.bulk.acts import ChangedSession, CopiedSession, CopyPla
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.supply.bulk import (
-    SESSIONS_MAX,
-    TARGETS_MAX,
     UNDO_FOR,
     BulkRefusal,
     Change,
@@ -22,7 +20,7 @@ from guahao.rules.supply.bulk import (
     UndoFate,
 )
 from guahao.rules.supply.changes import SessionRefused, UpsertResult
-from guahao.rules.supply.planning import CAPACITY_MAX, FEE_MAX_FEN, WEEKDAYS
+from guahao.rules.supply.planning import WEEKDAYS
 from guahao.store.supply.bulk import Selection
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.scheduling.schedule_forms import (
@@ -30,11 +28,10 @@ from guahao.web.scheduling.schedule_forms import (
     chosen_department,
     monday_of,
     near_monday,
-    plan_refusal_text,
 )
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.confirming import REASON_LENGTH_MAX
-from guahao.web.staff.reading import FEN, read_date, read_fen, read_number
+from guahao.web.staff.reading import read_date, read_fen, read_number
 from guahao.web.staff.weekdays import WEEKDAYS_SHOWN
 
 _CHANGE = "/staff/schedule/bulk"
@@ -71,10 +68,10 @@ async def _ask_change(page: StaffPage) -> ASGIApp:
         return await _show_change(page, given)
     selection, change = _selection(given), _change_of(given)
     if selection is None:
-        return await _show_change(page, given, _refusal_text(page, BulkRefusal.DATES), 422)
+        return await _show_change(page, given, *page.refusal(Refused(BulkRefusal.DATES)))
     found = await flows.preview_change(page.services.platform, page.staff, selection, change)
     if isinstance(found, Refused):
-        return await _show_change(page, given, _refusal_text(page, found.reason), 422)
+        return await _show_change(page, given, *page.refusal(found))
     return await _show_change(page, given, found=found)
 
 
@@ -83,7 +80,7 @@ async def _change(page: StaffPage) -> ASGIApp:
     given = {name: form.get(name, "") for name in _FIELDS}
     selection, change = _selection(given), _change_of(given)
     if selection is None:
-        return await _show_change(page, given, _refusal_text(page, BulkRefusal.DATES), 422)
+        return await _show_change(page, given, *page.refusal(Refused(BulkRefusal.DATES)))
     platform, by = page.services.platform, page.staff
     reason = form.get("reason", "")[:REASON_LENGTH_MAX]
     outcome = await flows.change(platform, by, selection, change, reason, form.get("version", ""))
@@ -92,7 +89,7 @@ async def _change(page: StaffPage) -> ASGIApp:
         if outcome.reason is BulkRefusal.CHANGED_MEANWHILE:
             anew = await flows.preview_change(platform, by, selection, change)
             found = None if isinstance(anew, Refused) else anew
-        return await _show_change(page, given, _refusal_text(page, outcome.reason), 409, found)
+        return await _show_change(page, given, *page.refusal(outcome), found)
     page.flash(page.say("已更改{count}个门诊。24小时内可以撤销。", count=outcome.sessions))
     return page.redirect(_CHANGE)
 
@@ -128,7 +125,7 @@ async def _show_change(
         unchanged=outcomes.count(UpsertResult.UNCHANGED),
         left=sum(isinstance(outcome, SessionRefused) for outcome in outcomes),
         why=lambda outcome: (
-            plan_refusal_text(page, outcome) if isinstance(outcome, SessionRefused) else ""
+            page.refusal(outcome).text if isinstance(outcome, SessionRefused) else ""
         ),
         met=await calendars.met_days(platform, by.own_hospital_id, {}, changed_on),
         version="" if found is None else flows.change_version(found),
@@ -176,7 +173,7 @@ async def _copy(page: StaffPage) -> ASGIApp:
     form, platform, by = page.form, page.services.platform, page.staff
     monday = near_monday(page, form.get("week", ""))
     if monday is None:
-        return await _show_copy(page, form, _refusal_text(page, BulkRefusal.DATES), 422)
+        return await _show_copy(page, form, *page.refusal(Refused(BulkRefusal.DATES)))
     targets = tuple(
         target
         for name, value in form.items()
@@ -191,7 +188,7 @@ async def _copy(page: StaffPage) -> ASGIApp:
     if form.get("step") != "save":
         found = await flows.preview_copy(platform, by, plan)
         if isinstance(found, Refused):
-            return await _show_copy(page, form, _refusal_text(page, found.reason), 422)
+            return await _show_copy(page, form, *page.refusal(found))
         return await _show_copy(page, form, found=found)
     outcome = await flows.copy(platform, by, plan, form.get("version", ""))
     if isinstance(outcome, Refused):
@@ -199,7 +196,7 @@ async def _copy(page: StaffPage) -> ASGIApp:
         if outcome.reason in (BulkRefusal.CHANGED_MEANWHILE, BulkRefusal.NOTHING):
             anew = await flows.preview_copy(platform, by, plan)
             found_now = None if isinstance(anew, Refused) else anew
-        return await _show_copy(page, form, _refusal_text(page, outcome.reason), 409, found_now)
+        return await _show_copy(page, form, *page.refusal(outcome), found_now)
     page.flash(page.say("已复制，新增{count}个门诊。24小时内可以撤销。", count=outcome.sessions))
     return page.redirect(f"{_COPY}?department={plan.department_id}&week={monday.isoformat()}")
 
@@ -250,7 +247,7 @@ async def _show_copy(
             CopyFate.DAY_OFF: page.say("休息日，不复制"),
         },
         why=lambda outcome: (
-            plan_refusal_text(page, outcome) if isinstance(outcome, SessionRefused) else ""
+            page.refusal(outcome).text if isinstance(outcome, SessionRefused) else ""
         ),
         met=await calendars.met_days(platform, by.own_hospital_id, {}, copied_on),
         version="" if found is None else flows.copy_version(found),
@@ -274,7 +271,7 @@ async def _undo(page: StaffPage) -> ASGIApp:
     if isinstance(outcome, Refused):
         if outcome.reason is BulkRefusal.UNKNOWN:
             raise ProblemError("not_found")
-        page.flash(_refusal_text(page, outcome.reason))
+        page.flash(page.refusal(outcome).text)
         return page.redirect(_CHANGE)
     said = _fates(page)
     parts = [f"{said[fate]} {count}" for fate, count in sorted(outcome.fates.items())]
@@ -291,24 +288,3 @@ def _fates(page: StaffPage) -> dict[str, str]:
         UndoFate.REFUSED: page.say("已有人按新内容预约，保持不变"),
         UndoFate.GONE: page.say("已不存在"),
     }
-
-
-def _refusal_text(page: StaffPage, refused: BulkRefusal) -> str:
-    return {
-        BulkRefusal.UNKNOWN: page.say("本院没有这个科室或门诊。"),
-        BulkRefusal.DATES: page.say(
-            "请选择日期：结束不能早于开始；复制时选1到{most}周，不含本来那一周。", most=TARGETS_MAX
-        ),
-        BulkRefusal.WANTED: page.say("请填写要改的内容：号源数、费用或职称。"),
-        BulkRefusal.PLACES: page.say("号源数须在0到{most}之间。", most=CAPACITY_MAX),
-        BulkRefusal.FEE: page.say(
-            "费用须在0到{most}元之间，最多两位小数。", most=FEE_MAX_FEN // FEN
-        ),
-        BulkRefusal.TOO_MANY: page.say(
-            "一次最多{most}个门诊。请缩短日期，或只选一个科室。", most=SESSIONS_MAX
-        ),
-        BulkRefusal.NOTHING: page.say("没有需要更改的门诊。"),
-        BulkRefusal.CHANGED_MEANWHILE: page.say("预览后门诊有变化，没有更改。请再看一遍并确认。"),
-        BulkRefusal.UNDONE: page.say("已经撤销过了。"),
-        BulkRefusal.UNDO_TOO_LATE: page.say("超过24小时，不能整体撤销。"),
-    }[refused]

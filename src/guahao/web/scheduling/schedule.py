@@ -24,7 +24,6 @@ from guahao.web.scheduling.schedule_forms import (
     chosen_department,
     monday_of,
     near_monday,
-    plan_refusal_text,
     read_clinic,
     unannounced_within,
 )
@@ -184,7 +183,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     else:
         outcome = await flows.add_session(platform, by, department_id, first, new)
     if isinstance(outcome, Refused):
-        return await _show_new(page, form, plan_refusal_text(page, outcome), 422)
+        return await _show_new(page, form, *page.refusal(outcome))
     assert first is not None
     page.flash(page.say("已添加。") + _special_day(page, await _met(page, first)))
     return page.redirect(f"{_WEEK}?department={department_id}&week={first.isoformat()}")
@@ -234,13 +233,13 @@ async def _change(page: StaffPage) -> ASGIApp:
         raise ProblemError("not_found")
     new = read_clinic(page.form, await _offered(page, _fee_day(page, found[0])))
     if isinstance(new, Refused):
-        return await _show_timetable(page, plan_refusal_text(page, new), 422)
+        return await _show_timetable(page, *page.refusal(new))
     outcome = await flows.change(
         *(page.services.platform, page.staff, id, new),
         on_holidays=page.form.get("on_holidays") == "yes",
     )
     if isinstance(outcome, Refused):
-        return await _show_timetable(page, plan_refusal_text(page, outcome), 422)
+        return await _show_timetable(page, *page.refusal(outcome))
     page.flash(
         page.say(
             "已更改：{free}个无人预约的门诊已随之更改，{taken}个有预约的只改了号源数。",
@@ -258,13 +257,13 @@ async def _end(page: StaffPage) -> ASGIApp:
         raise ProblemError("not_found")
     last = read_date(page.form.get("last", ""))
     if last is None:
-        return await _show_timetable(page, plan_refusal_text(page, Refused(PlanRefusal.DATES)), 422)
+        return await _show_timetable(page, *page.refusal(Refused(PlanRefusal.DATES)))
     reason = confirmed(page, _ending(page, found[0], last))
     if isinstance(reason, Answer):
         return reason
     outcome = await flows.end(page.services.platform, page.staff, id, last, reason)
     if isinstance(outcome, Refused):
-        return await _show_timetable(page, plan_refusal_text(page, outcome), 422)
+        return await _show_timetable(page, *page.refusal(outcome))
     page.flash(
         page.say(
             "排班已结束：撤下{free}个无人预约的门诊；{taken}个有预约的照常出诊，不再放号。",
@@ -322,7 +321,7 @@ async def _change_session(page: StaffPage) -> ASGIApp:
     )
     if isinstance(outcome, Refused):
         # Of another hospital's session the page itself says that there is none.
-        return await _show_session(page, plan_refusal_text(page, outcome), 409)
+        return await _show_session(page, *page.refusal(outcome))
     page.flash(page.say("已更改。"))
     session = outcome.session
     week = session.visit_date.isoformat()

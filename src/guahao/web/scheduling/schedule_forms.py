@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from guahao.rules.booking.replacing import OfferRefusal
 from guahao.rules.hospitals.departments import Department
 from guahao.rules.hospitals.titles import Title
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import prose, typed
 from guahao.rules.staff.staff import Role
-from guahao.rules.supply.changes import Clinic, SessionRefusal, SessionRefused
+from guahao.rules.supply.changes import Clinic
 from guahao.rules.supply.national_calendar import unknown_within
-from guahao.rules.supply.planning import CAPACITY_MAX, FEE_MAX_FEN, PlanRefusal
-from guahao.rules.supply.stops import StopRefusal
+from guahao.rules.supply.planning import PlanRefusal
 from guahao.web.staff import StaffPage
 from guahao.web.staff.reading import (
-    FEN,
     UnreadableTimeError,
     read_date,
     read_fen,
@@ -78,71 +75,3 @@ def read_clinic(form: dict[str, str], offered: Offered) -> Clinic | Refused[Plan
         listed[title] if not fee and title in listed else read_fen(fee),
         read_number(form.get("capacity", "")),
     )
-
-
-def plan_refusal_text(page: StaffPage, refused: Refused[PlanRefusal] | SessionRefused) -> str:
-    """Say why a plan is not changed, and what helps."""
-    if isinstance(refused, SessionRefused):
-        return {
-            SessionRefusal.TITLE_NOT_OFFERED: page.say(
-                "请从列表中选择职称。需要新的职称，请联系平台管理员。"
-            ),
-            SessionRefusal.STOPPED: page.say("已停诊，不能更改。"),
-            SessionRefusal.PAST: page.say("新门诊最早从明天开始；已过的门诊不能更改。"),
-            SessionRefusal.TOO_FAR: page.say("就诊日期不能超过一年以后。请核对日期。"),
-            SessionRefusal.TOLD: page.say("已有人按原费用预约，费用不能更改。"),
-            SessionRefusal.BELOW_BOOKED: page.say(
-                "已预约和留给停诊患者的号共{booked}个，号源数不能少于{booked}。"
-                "要取消门诊请用停诊。",
-                booked=refused.booked,
-            ),
-        }[refused.reason]
-    return {
-        PlanRefusal.UNKNOWN: page.say("本院没有这个科室或门诊。"),
-        PlanRefusal.TITLE: page.say("请填写职称（40字以内）和时段。"),
-        PlanRefusal.TIME: page.say("时间看不明白，请写成8:30这样，或不填。"),
-        PlanRefusal.HOURS: page.say("结束时间须晚于开始时间；可以都不填。"),
-        PlanRefusal.PLACES: page.say("号源数须在0到{most}之间。", most=CAPACITY_MAX),
-        PlanRefusal.FEE: page.say(
-            "费用须在0到{most}元之间，最多两位小数。", most=FEE_MAX_FEN // FEN
-        ),
-        PlanRefusal.DATES: page.say("日期不对：最早从明天开始，结束不能早于开始。"),
-        PlanRefusal.ENDED: page.say("这条每周排班已经结束，不能更改。请另加一条。"),
-        PlanRefusal.TITLE_NOT_OFFERED: page.say(
-            "请从列表中选择职称。需要新的职称，请联系平台管理员。"
-        ),
-    }[refused.reason]
-
-
-def stop_refusal_text(page: StaffPage, refused: StopRefusal) -> str:
-    """Why nothing is stopped or undone, and what helps."""
-    return {
-        StopRefusal.NO_REASON: page.say("请写明停诊原因。"),
-        StopRefusal.DATES: page.say("请选择日期，结束不能早于开始。"),
-        StopRefusal.PAST: page.say("过去的日期不能停诊。"),
-        StopRefusal.TOO_FAR: page.say("三个月以后还没有放出门诊，请改为结束排班。"),
-        StopRefusal.NOTHING: page.say("这个范围内没有可以停诊的门诊。"),
-        StopRefusal.TOLD: page.say("已经开始通知患者，不能撤销。需要时请另加门诊。"),
-        StopRefusal.UNDONE: page.say("这次停诊已经撤销。"),
-    }[refused]
-
-
-def offer_refusal_text(page: StaffPage, refused: OfferRefusal) -> str:
-    """Say why no places are offered to patients of a stop, and what helps."""
-    return {
-        OfferRefusal.UNDONE: page.say("这次停诊已经撤销。"),
-        OfferRefusal.NO_PLACES: page.say("请至少在一个门诊填写要留的号数。"),
-        OfferRefusal.TOO_SOON: page.say("期限须在2小时以后，患者才来得及看到并答复。"),
-        OfferRefusal.OTHER_CLINIC: page.say("只能留本院同科室、同职称门诊的号。请刷新后重选。"),
-        OfferRefusal.SESSION_STOPPED: page.say("所选门诊也已停诊。请另选门诊。"),
-        OfferRefusal.DATE_CLOSED: page.say(
-            "所选门诊很快停止预约，患者来不及答复。请选更晚的日期。"
-        ),
-        OfferRefusal.TOO_MANY: page.say(
-            "加号后超过每个门诊{most}个号。请减少。", most=CAPACITY_MAX
-        ),
-        OfferRefusal.NOT_FREE: page.say("所选门诊没有那么多空余的号。请减少，或改为加号。"),
-        OfferRefusal.NOBODY: page.say(
-            "没有患者可以留号：都已答复、没有登记电话，或按规定不能约这些门诊。"
-        ),
-    }[refused]

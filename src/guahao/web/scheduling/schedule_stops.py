@@ -19,7 +19,7 @@ from guahao.rules.supply.planning import CAPACITY_MAX, WEEKDAYS
 from guahao.rules.supply.stops import StopRefusal
 from guahao.store.supply.stops import Affected, Scope, Stop
 from guahao.web.http.reading import ProblemError, as_id, read_id
-from guahao.web.scheduling.schedule_forms import SCHEDULER, offer_refusal_text, stop_refusal_text
+from guahao.web.scheduling.schedule_forms import SCHEDULER
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_date, read_number
 from guahao.web.staff.weekdays import WEEKDAYS_SHOWN
@@ -71,10 +71,10 @@ async def _ask(page: StaffPage) -> ASGIApp:
         return await _show_form(page, given, None, "")
     scope = _scope(given)
     if scope is None:
-        return await _show_form(page, given, None, stop_refusal_text(page, StopRefusal.DATES), 422)
+        return await _show_form(page, given, None, *page.refusal(Refused(StopRefusal.DATES)))
     found = await flows.preview(page.services.platform, page.staff, scope)
     if isinstance(found, Refused):
-        return await _show_form(page, given, None, stop_refusal_text(page, found.reason), 422)
+        return await _show_form(page, given, None, *page.refusal(found))
     return await _show_form(page, given, found, "")
 
 
@@ -116,7 +116,7 @@ async def _stop(page: StaffPage) -> ASGIApp:
     given = {name: page.form.get(name, "") for name in _FIELDS}
     scope = _scope(given)
     if scope is None:
-        return await _show_form(page, given, None, stop_refusal_text(page, StopRefusal.DATES), 422)
+        return await _show_form(page, given, None, *page.refusal(Refused(StopRefusal.DATES)))
     reason = page.form.get("reason", "")[:_REASON_MAX]
     substitute = page.form.get("instead") == "substitute"
     outcome = await flows.stop(
@@ -125,7 +125,7 @@ async def _stop(page: StaffPage) -> ASGIApp:
     if isinstance(outcome, Refused):
         again = await flows.preview(page.services.platform, page.staff, scope)
         found = None if isinstance(again, Refused) else again
-        return await _show_form(page, given, found, stop_refusal_text(page, outcome.reason), 422)
+        return await _show_form(page, given, found, *page.refusal(outcome))
     return page.redirect(f"/staff/schedule/stops/{outcome}")
 
 
@@ -181,8 +181,8 @@ async def _offer(page: StaffPage) -> ASGIApp:
     match outcome:
         case None:
             raise ProblemError("not_found")
-        case Refused(reason):
-            return await _show_stop(page, report, offer_refusal_text(page, reason), 422)
+        case Refused():
+            return await _show_stop(page, report, *page.refusal(outcome))
         case replacing.Offered(offers, without):
             page.flash(
                 page.say(
@@ -234,8 +234,8 @@ async def _undo(page: StaffPage) -> ASGIApp:
     match outcome:
         case Refused(StopRefusal.UNKNOWN):
             raise ProblemError("not_found")
-        case Refused(reason):
-            page.flash(stop_refusal_text(page, reason))
+        case Refused():
+            page.flash(page.refusal(outcome).text)
         case Stop(substitute=True):
             page.flash(page.say("换医生已撤销。"))
         case Stop():

@@ -22,7 +22,6 @@ from guahao.web.scheduling.schedule_forms import (
     SCHEDULER,
     Offered,
     chosen_department,
-    plan_refusal_text,
     unannounced_within,
 )
 from guahao.web.staff import StaffPage, StaffRoute
@@ -140,9 +139,9 @@ def _read(page: StaffPage, offered: Offered) -> tuple[WeeklyPlan | None, Errors]
     first = read_date(form.get("first", ""))
     last = read_date(form["last"]) if form.get("last") else FOR_EVER
     if first is None:
-        errors["first"] = plan_refusal_text(page, Refused(PlanRefusal.DATES))
+        errors["first"] = page.refusal(Refused(PlanRefusal.DATES)).text
     if last is None:
-        errors["last"] = plan_refusal_text(page, Refused(PlanRefusal.DATES))
+        errors["last"] = page.refusal(Refused(PlanRefusal.DATES)).text
     clinics = tuple(_clinic(page, period, offered, errors) for period in periods)
     if errors or first is None or last is None:
         return None, errors
@@ -161,7 +160,7 @@ def _clinic(page: StaffPage, period: str, offered: Offered, errors: Errors) -> C
             times[name] = read_time(form.get(f"{name}_{period}", ""))
         except UnreadableTimeError:
             times[name] = None
-            errors[f"{name}_{period}"] = plan_refusal_text(page, Refused(PlanRefusal.TIME))
+            errors[f"{name}_{period}"] = page.refusal(Refused(PlanRefusal.TIME)).text
     return Clinic(
         title,
         prose(form.get("specialty", "")),
@@ -177,5 +176,5 @@ def _refusal_text(page: StaffPage, refused: PlanRefused) -> Errors:
     errors = Errors()
     for period, reason in refused.faults or (("", refused.reason),):
         field = _FIELDS.get(reason, "weekdays").format(period=period)
-        errors.setdefault(field, plan_refusal_text(page, Refused(reason)))
+        errors.setdefault(field, page.refusal(Refused(reason)).text)
     return errors

@@ -8,9 +8,8 @@ from decimal import Decimal, InvalidOperation
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.text import typed
 from guahao.rules.kernel.times import time_of_day
-from guahao.rules.supply.planning import FEE_MAX_FEN
+from guahao.rules.supply.planning import FEE_MAX_FEN, FEN
 
-FEN = 100
 _UNREADABLE = -1  # out of every range, so that the flow refuses it
 _NUMBER_DIGITS = 9
 

@@ -12,10 +12,10 @@ from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role
 from guahao.rules.supply.fees import DatedFee, FeeRefusal
-from guahao.rules.supply.planning import FEE_MAX_FEN
+from guahao.rules.supply.planning import FEE_MAX_FEN, FEN
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.at_hospital import ANY, place_of
-from guahao.web.staff.reading import FEN, read_date, read_fen
+from guahao.web.staff.reading import read_date, read_fen
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 

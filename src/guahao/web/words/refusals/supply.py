@@ -1,0 +1,97 @@
+"""Sessions, timetables and stops: why nothing is planned, changed, stopped or offered."""
+
+from __future__ import annotations
+
+from guahao.rules.booking.replacing import OfferRefusal
+from guahao.rules.supply.bulk import SESSIONS_MAX, TARGETS_MAX, BulkRefusal
+from guahao.rules.supply.changes import SessionRefusal
+from guahao.rules.supply.planning import CAPACITY_MAX, FEE_MAX_FEN, FEN, PlanRefusal
+from guahao.rules.supply.stops import StopRefusal
+from guahao.web.words.refusals.sentence import Sentence, Sentences
+from guahao.words.text import Words
+
+_TITLE_NOT_OFFERED = Words("请从列表中选择职称。需要新的职称，请联系平台管理员。")
+_NOT_HERE = Words("本院没有这个科室或门诊。")
+_PLACES = Sentence(422, Words("号源数须在0到{most}之间。"), {"most": CAPACITY_MAX})
+_FEE = Sentence(422, Words("费用须在0到{most}元之间，最多两位小数。"), {"most": FEE_MAX_FEN // FEN})
+_UNDONE = Words("这次停诊已经撤销。")
+
+SUPPLY: Sentences = {
+    SessionRefusal: {
+        SessionRefusal.TITLE_NOT_OFFERED: Sentence(422, _TITLE_NOT_OFFERED),
+        SessionRefusal.STOPPED: Sentence(409, Words("已停诊，不能更改。")),
+        SessionRefusal.PAST: Sentence(422, Words("新门诊最早从明天开始；已过的门诊不能更改。")),
+        SessionRefusal.TOO_FAR: Sentence(422, Words("就诊日期不能超过一年以后。请核对日期。")),
+        SessionRefusal.TOLD: Sentence(409, Words("已有人按原费用预约，费用不能更改。")),
+        SessionRefusal.BELOW_BOOKED: Sentence(
+            409,
+            Words(
+                "已预约和留给停诊患者的号共{booked}个，号源数不能少于{booked}。要取消门诊请用停诊。"
+            ),
+        ),
+    },
+    PlanRefusal: {
+        PlanRefusal.UNKNOWN: Sentence(404, _NOT_HERE),
+        PlanRefusal.TITLE: Sentence(422, Words("请填写职称（40字以内）和时段。")),
+        PlanRefusal.TIME: Sentence(422, Words("时间看不明白，请写成8:30这样，或不填。")),
+        PlanRefusal.HOURS: Sentence(422, Words("结束时间须晚于开始时间；可以都不填。")),
+        PlanRefusal.PLACES: _PLACES,
+        PlanRefusal.FEE: _FEE,
+        PlanRefusal.DATES: Sentence(422, Words("日期不对：最早从明天开始，结束不能早于开始。")),
+        PlanRefusal.ENDED: Sentence(409, Words("这条每周排班已经结束，不能更改。请另加一条。")),
+        PlanRefusal.TITLE_NOT_OFFERED: Sentence(422, _TITLE_NOT_OFFERED),
+    },
+    BulkRefusal: {
+        BulkRefusal.UNKNOWN: Sentence(404, _NOT_HERE),
+        BulkRefusal.DATES: Sentence(
+            422,
+            Words("请选择日期：结束不能早于开始；复制时选1到{most}周，不含本来那一周。"),
+            {"most": TARGETS_MAX},
+        ),
+        BulkRefusal.WANTED: Sentence(422, Words("请填写要改的内容：号源数、费用或职称。")),
+        BulkRefusal.PLACES: _PLACES,
+        BulkRefusal.FEE: _FEE,
+        BulkRefusal.TOO_MANY: Sentence(
+            422,
+            Words("一次最多{most}个门诊。请缩短日期，或只选一个科室。"),
+            {"most": SESSIONS_MAX},
+        ),
+        BulkRefusal.NOTHING: Sentence(422, Words("没有需要更改的门诊。")),
+        BulkRefusal.CHANGED_MEANWHILE: Sentence(
+            409, Words("预览后门诊有变化，没有更改。请再看一遍并确认。")
+        ),
+        BulkRefusal.UNDONE: Sentence(409, Words("已经撤销过了。")),
+        BulkRefusal.UNDO_TOO_LATE: Sentence(409, Words("超过24小时，不能整体撤销。")),
+    },
+    StopRefusal: {
+        StopRefusal.UNKNOWN: Sentence(404, Words("本院没有这次停诊。")),
+        StopRefusal.NO_REASON: Sentence(422, Words("请写明停诊原因。")),
+        StopRefusal.DATES: Sentence(422, Words("请选择日期，结束不能早于开始。")),
+        StopRefusal.PAST: Sentence(422, Words("过去的日期不能停诊。")),
+        StopRefusal.TOO_FAR: Sentence(422, Words("三个月以后还没有放出门诊，请改为结束排班。")),
+        StopRefusal.NOTHING: Sentence(422, Words("这个范围内没有可以停诊的门诊。")),
+        StopRefusal.TOLD: Sentence(409, Words("已经开始通知患者，不能撤销。需要时请另加门诊。")),
+        StopRefusal.UNDONE: Sentence(409, _UNDONE),
+    },
+    OfferRefusal: {
+        OfferRefusal.UNDONE: Sentence(409, _UNDONE),
+        OfferRefusal.NO_PLACES: Sentence(422, Words("请至少在一个门诊填写要留的号数。")),
+        OfferRefusal.TOO_SOON: Sentence(422, Words("期限须在2小时以后，患者才来得及看到并答复。")),
+        OfferRefusal.OTHER_CLINIC: Sentence(
+            422, Words("只能留本院同科室、同职称门诊的号。请刷新后重选。")
+        ),
+        OfferRefusal.SESSION_STOPPED: Sentence(422, Words("所选门诊也已停诊。请另选门诊。")),
+        OfferRefusal.DATE_CLOSED: Sentence(
+            422, Words("所选门诊很快停止预约，患者来不及答复。请选更晚的日期。")
+        ),
+        OfferRefusal.TOO_MANY: Sentence(
+            422, Words("加号后超过每个门诊{most}个号。请减少。"), {"most": CAPACITY_MAX}
+        ),
+        OfferRefusal.NOT_FREE: Sentence(
+            422, Words("所选门诊没有那么多空余的号。请减少，或改为加号。")
+        ),
+        OfferRefusal.NOBODY: Sentence(
+            422, Words("没有患者可以留号：都已答复、没有登记电话，或按规定不能约这些门诊。")
+        ),
+    },
+}
