@@ -13,7 +13,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.store.hospitals.directory import RULES_ASKED
 from guahao.store.kernel.views import SessionView
-from guahao.store.supply.sessions import SESSION_COLUMNS, SESSION_WIDTH, roll_out, session_view
+from guahao.store.supply.sessions import SESSION_COLUMNS, roll_out, session_view, take_session
 
 MONDAY = date(2026, 11, 30)
 SUNDAY = date(2026, 12, 6)
@@ -50,17 +50,17 @@ async def test_a_session_is_read_back_as_it_was_written(platform: Platform, rows
         period="afternoon", fee_fen=8000, capacity=9, booked=4, stopped_at=at("2026-11-23"),
         **times,
     )  # fmt: skip
+    sql = f"""
+        SELECT {SESSION_COLUMNS} FROM clinic_sessions s
+        JOIN hospitals h ON h.id = s.hospital_id {RULES_ASKED}
+        JOIN departments d ON d.id = s.department_id
+    """
     async with platform.db.transaction() as tx:
-        row = await tx.row(
-            f"SELECT {SESSION_COLUMNS} FROM clinic_sessions s"
-            f" JOIN hospitals h ON h.id = s.hospital_id {RULES_ASKED}"
-            " JOIN departments d ON d.id = s.department_id",
-            (MONDAY,),
-        )
+        row = await tx.row(sql, (MONDAY,))
+        named = await tx.record(lambda **columns: take_session(columns), sql, (MONDAY,))
     assert row is not None
-    assert len(row) == SESSION_WIDTH
     view = session_view(row)
-    assert view == SessionView(
+    assert view == named == SessionView(
         session_id, hospital_id, "安澜市眼科医院", department_id, "青光眼科", "主任医师", "青光眼",
         MONDAY, "afternoon", time(13, 30), time(15), 8000, 9, 4, True, "一层",
         HospitalRules(28, time(7, 30), time(14), 2, time(12), time(11), time(16), time(19, 30)),

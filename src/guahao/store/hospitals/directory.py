@@ -18,7 +18,7 @@ from guahao.store.kernel.views import DepartmentView, HospitalView
 def rules_columns(rules: str) -> str:
     """Return a hospital's rules, over h = hospitals and the alias of a `rules_on` join.
 
-    `take_rules` reads them back by name, `hospital_rules` by position.
+    `take_rules` reads them back.
     """
     # Where rules are dated, all of them hold: a NULL (the platform's three months) is one, too.
     return ", ".join(
@@ -81,11 +81,6 @@ _DEPARTMENTS = """
 def take_rules(row: dict[str, Any]) -> HospitalRules:
     """Make a hospital's rules of RULES_COLUMNS, which are removed from the row."""
     return _hospital_rules(tuple(row.pop(name) for name in names(HospitalRules)))
-
-
-def hospital_rules(row_part: Sequence[Any]) -> HospitalRules:
-    """Return a hospital's own rules from its RULES_COLUMNS, by their positions."""
-    return _hospital_rules(tuple(row_part))
 
 
 @lru_cache(1024)

@@ -8,12 +8,13 @@ from typing import Any
 
 from guahao.store.hospitals.directory import rules_of, rules_on, rules_text
 from guahao.store.kernel.db import Tx, array
+from guahao.store.kernel.records import names
 from guahao.store.kernel.views import SessionView
 from guahao.store.supply import calendars
 from guahao.store.supply.fees import listed_fee
 
 # Over s = clinic_sessions, h = hospitals, d = departments, r = the hospital's rules in force
-# (`rules_on`); `session_view` reads them back.
+# (`rules_on`); `session_view` reads them back by position, `take_session` by name.
 SESSION_COLUMNS = f"""
     s.id, s.hospital_id, h.name AS hospital_name, s.department_id, d.name AS department_name,
     s.title, s.specialty, s.visit_date, s.period, s.starts_at, s.ends_at, s.fee_fen, s.capacity,
@@ -21,8 +22,7 @@ SESSION_COLUMNS = f"""
     h.name_en AS hospital_name_en, d.name_en AS department_name_en,
     s.held, s.reserved, s.draw_at, h.pickup_place_en
 """
-SESSION_WIDTH = 23  # how many columns of a row are SESSION_COLUMNS
-_RULES = 16  # of these, the hospital's rules
+_RULES = 16  # the position of the hospital's rules in them
 
 _SESSION = f"""
     SELECT {SESSION_COLUMNS}
@@ -92,6 +92,12 @@ def session_view(row_part: Sequence[Any]) -> SessionView:
     """
     rules = rules_of(row_part[_RULES])
     return SessionView(*[*row_part[:_RULES], rules, *row_part[_RULES + 1 :]])
+
+
+def take_session(row: dict[str, Any]) -> SessionView:
+    """Make a clinic session of its SESSION_COLUMNS, which are removed from the row."""
+    columns = {name: row.pop(name) for name in names(SessionView)}
+    return SessionView(**{**columns, "rules": rules_of(columns["rules"])})
 
 
 async def views(tx: Tx, sql: str, params: Mapping[str, Any]) -> list[SessionView]:
