@@ -13,6 +13,7 @@ import typer
 import yaml
 
 from guahao.cli import app
+from guahao.rules.kernel.outcomes import Refusal
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -117,3 +118,32 @@ def test_the_pictures_stay_small() -> None:
     pictures = list((DOCS / "pictures").glob("*.png"))
     assert pictures
     assert sum(picture.stat().st_size for picture in pictures) < 600_000
+
+
+def test_the_rules_are_the_ones_that_the_code_cites() -> None:
+    text = (DOCS / "RULES.md").read_text(encoding="utf-8")
+    clauses = set(re.findall(r"^\| (S\d+) ", text, re.MULTILINE))
+    subjects = set(_HEADING.findall(text))
+    cited, named = set(), set()
+    for file in tracked("src/guahao/*.py", "tests/*.py"):
+        source = file.read_text(encoding="utf-8")
+        cited |= {clause for group in re.findall(r"\((S\d[^)]*)\)", source) for clause in
+                  re.findall(r"S\d+", group)}  # fmt: skip
+        named |= set(re.findall(r"RULES\.md[,]? \"?([A-Z][\w -]+?)[\")]", source))
+    assert len(cited) > 10
+    assert len(named) > 3
+    assert cited - clauses == set()
+    assert named - subjects == set()
+
+
+def test_the_rules_list_the_refusals_in_their_order() -> None:
+    text = (DOCS / "RULES.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\d+\. `(\w+)`$", text, re.MULTILINE)
+    assert listed == list(Refusal)
+
+
+def test_the_modules_that_the_rules_name_are_there() -> None:
+    text = (DOCS / "RULES.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:rules|flows|store)/[\w/.]+)`", text)
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / "src/guahao" / name).exists()] == []

@@ -70,7 +70,7 @@ def bench_rush_command(
 ) -> None:
     """People against bots at releases over HTTP, with personal release moments and without.
 
-    Exit status 1 where the bots have more than FAIRNESS.md allows, or the control does not fail.
+    Exit status 1 where the bots have more than RULES.md allows, or the control does not fail.
     A release takes three quarters of a minute. With `--bots 0`: many callers for few places at
     one web process and at two, how fast, and that none is sold twice.
     """

@@ -1,4 +1,4 @@
-"""A winner whom no message reached gets a call, and is never a no-show (FAIRNESS.md)."""
+"""A winner whom no message reached gets a call, and is never a no-show (RULES.md, Fair release)."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from guahao.store.fairness.applications import ApplicationView
 
 log = structlog.get_logger(__name__)
 TEN = MONDAY_MORNING + timedelta(hours=1)
-# Each person applies in two departments; the long form is that of FAIRNESS.md, point 6.
+# Each person applies in two departments; the long form makes 10,000 applications.
 LONG_FORM = "GUAHAO_FAULTS_LONG" in os.environ
 PEOPLE = 5000 if LONG_FORM else 120
 DEPARTMENTS = 80 if LONG_FORM else 8

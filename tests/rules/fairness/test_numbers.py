@@ -1,4 +1,4 @@
-"""The numbers of fair release, as FAIRNESS.md names them."""
+"""The numbers of fair release, as RULES.md names them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from guahao.rules.kernel.networks import SHARED_FACTOR, is_within, network_of
 from guahao.rules.kernel.rates import Limit, Rates
 from guahao.settings import Settings
 
-# Of an account: ten requests to book at once, then two a second (FAIRNESS.md).
+# Of an account: ten requests to book at once, then two a second (RULES.md, Fair release).
 GATE_BURST, GATE_SECONDS = 10, 5
 _GATE_SHARED_FROM = 3  # most accounts book once, which costs nothing
 _MINUTE, _10_MINUTES, _HOUR, _DAY = 60, 600, 3600, 86_400

@@ -1,4 +1,4 @@
-"""The only way in which a place reappears: free, held for a draw, or for the counter (FAIRNESS.md).
+"""How a place reappears, the only way: free, held for a draw, or for the counter.
 
 Every flow that gives places back or adds them does so inside `returning_places`, under the locks
 of the sessions, so that no place is free for a moment in between.

@@ -1,4 +1,4 @@
-"""Make the sessions of a hospital's timetables; late ones are drawn (FAIRNESS.md)."""
+"""Make the sessions of a hospital's timetables; late ones are drawn (RULES.md, Fair release)."""
 
 from __future__ import annotations
 

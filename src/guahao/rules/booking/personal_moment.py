@@ -1,4 +1,4 @@
-"""The personal release moment: when a person may book what is released now (FAIRNESS.md).
+"""The personal release moment: when a person may book what opens at a release.
 
     opens_at = release + 10 s + 20 s × HMAC-SHA-256(release key, person) / 2^64
 

@@ -42,7 +42,7 @@ class Policy:
     cancel_channels: frozenset[str] = frozenset({"agent"})
     quiet_from: time = time(21, 0)
     quiet_until: time = time(7, 30)
-    # Fair release (FAIRNESS.md).
+    # Fair release (RULES.md, Fair release).
     draw_returned_places: bool = True  # places that come back to a full session are drawn
     live_applications: int = 2  # of a person, over all departments
     declines_before_pause: int = 3  # within 90 days; new applications then pause

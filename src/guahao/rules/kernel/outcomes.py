@@ -75,7 +75,7 @@ class Refused(Generic[Reason_co]):
 
 @dataclass(frozen=True, slots=True)
 class BeforeOwnMoment(Refused[Refusal]):
-    """Refused until the patient's personal release moment, `retry_from` (FAIRNESS.md).
+    """Refused until the patient's personal release moment, `retry_from` (RULES.md, Fair release).
 
     Unlike other refusals it is not stored under its idempotency key: the same request books
     from that moment on (docs/decisions/0042).

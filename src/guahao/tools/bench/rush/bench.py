@@ -2,7 +2,7 @@
 
 Each release has people and bots of its own, so that the limits per person stop nobody. The figure
 is the bots' share of the places divided by their share of the identities: 1 is what everybody
-has; FAIRNESS.md asks for at most 1.1, and for more than 3 without personal moments.
+has; RULES.md (Fair release) asks for at most 1.1, and for more than 3 without personal moments.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _identities(form: Form) -> dict[str, int]:
 
 
 def run(server_url: str, issuer: Issue, form: Form, console: Console) -> bool:
-    """Run both arms and print them; return whether both are as FAIRNESS.md asks."""
+    """Run both arms and print them; return whether both are as RULES.md asks."""
     arms = []
     for personal in (True, False):
         with scratch_database(server_url) as url:
