@@ -20,7 +20,10 @@ DOCS = ROOT / "docs"
 _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 _FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
-MADE_BY_THE_SITE = {"rooms.svg"}
+MADE_BY_THE_SITE = {
+    "parts.svg",
+    *(f"rooms-{floor}.svg" for floor in ("web", "flows", "store", "rules")),
+}
 # From where packages come is each installation's own choice: these files hold no address but
 # those of the platforms that they are written for.
 ADDRESS = re.compile(r"https?://(?!github\.com/)\S+|--?index", re.IGNORECASE)

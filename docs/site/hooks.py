@@ -15,7 +15,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 import rooms
 
 _LINK = re.compile(r"\[(?P<text>[^\]]+)\]\((?P<target>[^)#\s:]+)(?:#[^)]*)?\)")
-_PICTURE = "rooms.svg"
 
 
 def on_config(config: Any) -> Any:
@@ -29,9 +28,10 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the picture of the rooms."""
+    """Add the pictures of the parts and rooms."""
     source = Path(config["docs_dir"]).parent / "src"
-    files.append(File.generated(config, _PICTURE, content=rooms.drawn(source)))
+    for name, package, title in rooms.PICTURES:
+        files.append(File.generated(config, name, content=rooms.drawn(source, package, title)))
     return files
 
 
