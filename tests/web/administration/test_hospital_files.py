@@ -217,7 +217,7 @@ async def test_what_changed_between_preview_and_confirmation_is_shown_anew(site:
     await change(site.platform, "UPDATE hospitals SET phone = '000-2' WHERE id = 1")
     said = await confirm(reader)
     assert reader.page.status_code == 409
-    assert "医院资料已有变化" in said
+    assert "数据已有变化" in said
     assert "<del>000-2</del>" in said
     assert await ask(site.platform, "SELECT phone FROM hospitals WHERE id = 1") == [("000-2",)]
 

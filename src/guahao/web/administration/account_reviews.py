@@ -106,19 +106,7 @@ async def _after(
         case AccountReview():
             page.flash(said)
             return page.redirect(_PATH)
-        case Refused(reason):
-            return await _show(page, _refusal_words(page, reason), 422)
+        case Refused():
+            return await _show(page, *page.refusal(outcome))
         case never:
             assert_never(never)
-
-
-def _refusal_words(page: StaffPage, refusal: ReviewRefusal) -> str:
-    return {
-        ReviewRefusal.UNKNOWN: page.say("没有这条记录。请刷新后再试。"),
-        ReviewRefusal.REASON_NEEDED: page.say("请写明原因，2到200个字。"),
-        ReviewRefusal.DATE_INVALID: page.say(
-            "请选择恢复日期：最早明天，最晚{days}天后。", days=RESTRICTED_DAYS_MAX
-        ),
-        ReviewRefusal.NOT_OPEN: page.say("这个账户已经处理过了。请刷新后查看。"),
-        ReviewRefusal.NOT_RESTRICTED: page.say("这个账户没有受限制，或已经恢复。"),
-    }[refusal]

@@ -109,17 +109,6 @@ def _appointment(page: StaffPage) -> int:
 
 async def _after(page: StaffPage, outcome: int | Refused[ExcuseRefusal], said: str) -> ASGIApp:
     if isinstance(outcome, Refused):
-        return await _ledger(page, refusal_text(page, outcome.reason), 409)
+        return await _ledger(page, *page.refusal(outcome))
     page.flash(said)
     return page.redirect(f"{_LIST}/{outcome}")
-
-
-def refusal_text(page: StaffPage, refusal: ExcuseRefusal) -> str:
-    """Return why nothing was changed."""
-    return {
-        ExcuseRefusal.UNKNOWN: page.say("没有这条记录。请刷新后再试。"),
-        ExcuseRefusal.REASON_NEEDED: page.say("请写明原因。"),
-        ExcuseRefusal.NOT_A_NO_SHOW: page.say("这条记录不是爽约，不需要申诉。"),
-        ExcuseRefusal.ALREADY_EXCUSED: page.say("这次爽约已经申诉过了。"),
-        ExcuseRefusal.NOT_EXCUSED: page.say("这次爽约没有申诉可撤回。"),
-    }[refusal]

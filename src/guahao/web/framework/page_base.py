@@ -238,9 +238,12 @@ class BasePage:
         refused(self.request.scope, code)
         return self._base_services.replies.problem(code, self.language, **more)
 
-    def refusal(self, refused: Refused[Any]) -> Said:
-        """Return the sentence and status of a refusal on a page of the staff."""
-        return said(refused, self.language)
+    def refusal(self, refused: Refused[Any], **places: object) -> Said:
+        """Return the sentence and status of a refusal on a page of the staff.
+
+        `places`: what the sentence holds besides the refusal's own facts.
+        """
+        return said(refused, self.language, **places)
 
     def weekday(self, day: date) -> str:
         """Write 周四 or Thu."""

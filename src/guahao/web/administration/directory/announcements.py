@@ -72,7 +72,7 @@ async def _add(page: StaffPage) -> ASGIApp:
         else await flows.add(page.services.platform, page.staff, written)
     )
     if isinstance(outcome, Refused):
-        return _form(page, None, page.form, _refusal_text(page, outcome.reason), 422)
+        return _form(page, None, page.form, *page.refusal(outcome))
     page.flash(page.say("已保存。到时间后会显示在首页。"))
     return page.redirect(_LIST)
 
@@ -128,11 +128,10 @@ async def _after(
         case Done():
             page.flash(said)
             return page.redirect(_LIST)
-        case Refused(reason):
+        case Refused():
             found = await _found(page)
             given = page.form if "title" in page.form else _as_form(found.saved)
-            status = 409 if reason is AnnouncementRefusal.CHANGED_MEANWHILE else 422
-            return _form(page, found, given, _refusal_text(page, reason), status)
+            return _form(page, found, given, *page.refusal(outcome))
         case never:
             assert_never(never)
 
@@ -192,20 +191,3 @@ def _read(page: StaffPage) -> AnnouncementText | None:
     return AnnouncementText(
         **typed, shown_from=shown_from, shown_until=shown_until, is_maintenance=is_maintenance
     )
-
-
-def _refusal_text(page: StaffPage, refused: AnnouncementRefusal) -> str:
-    """Return why nothing is written, and what helps."""
-    return {
-        AnnouncementRefusal.UNKNOWN: page.say("没有这条公告。"),
-        AnnouncementRefusal.TITLE: page.say("请填写标题，不超过{most}个字。", most=TITLE_MAX),
-        AnnouncementRefusal.BODY: page.say("正文不能超过{most}个字。", most=BODY_MAX),
-        AnnouncementRefusal.ENGLISH: page.say(
-            "英文的标题和正文请一起填写，或都不填（英文读者会看到中文）。"
-        ),
-        AnnouncementRefusal.SPAN: page.say("时间不对：结束须晚于开始和现在，都不能晚于一年以后。"),
-        AnnouncementRefusal.WITHDRAWN: page.say("这条公告已经撤下，不能再更改。"),
-        AnnouncementRefusal.CHANGED_MEANWHILE: page.say(
-            "在您填写时，别人更改了这条公告，所以没有保存。不同之处标在各栏下面，请核对后再保存。"
-        ),
-    }[refused]

@@ -12,7 +12,6 @@ from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role
 from guahao.rules.supply.fees import DatedFee, FeeRefusal
-from guahao.rules.supply.planning import FEE_MAX_FEN, FEN
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.at_hospital import ANY, place_of
 from guahao.web.staff.reading import read_date, read_fen
@@ -77,37 +76,21 @@ async def _change(page: StaffPage) -> ASGIApp:
     place, form = await place_of(page), page.form
     holds_from = read_date(form.get("holds_from", ""))
     if holds_from is None:
-        return await _listed(page, _refusal_text(page, FeeRefusal.DATE), 422)
+        return await _listed(page, *page.refusal(Refused(FeeRefusal.DATE)))
     fee = DatedFee(form.get("title", ""), holds_from, read_fen(form.get("fee", "")))
     platform = page.services.platform
     if form.get("step") not in ("save", "save_all"):
         found = await flows.preview(platform, place.staff, fee)
         if isinstance(found, Refused):
-            return await _listed(page, _refusal_text(page, found.reason), 422)
+            return await _listed(page, *page.refusal(found))
         return await _listed(page, preview=(fee, found))
     to_sessions = form["step"] == "save_all"
     seen = form.get("version", "")
     outcome = await flows.change(platform, place.staff, seen, fee, to_sessions=to_sessions)
     if isinstance(outcome, Refused):
-        status = 409 if outcome.reason is FeeRefusal.CHANGED_MEANWHILE else 422
-        return await _listed(page, _refusal_text(page, outcome.reason), status)
+        return await _listed(page, *page.refusal(outcome))
     page.flash(
         page.say("已保存，{day}起的门诊按新费用；更改了{applied}个无人预约的门诊。",
                  day=page.day(holds_from), applied=outcome.applied)
     )  # fmt: skip
     return page.redirect(f"{place.address}/fees")
-
-
-def _refusal_text(page: StaffPage, refused: FeeRefusal) -> str:
-    """Return why nothing is changed, and what helps."""
-    return {
-        FeeRefusal.TITLE: page.say("请从列表中选择职称。新的职称先在“职称”中添加。"),
-        FeeRefusal.FEE: page.say(
-            "费用须在0到{most}元之间，最多两位小数。", most=FEE_MAX_FEN // FEN
-        ),
-        FeeRefusal.DATE: page.say("新费用最早从明天、最晚从一年以后的就诊日起。"),
-        FeeRefusal.NO_CHANGE: page.say("从那天起已经是这个费用，没有更改。"),
-        FeeRefusal.CHANGED_MEANWHILE: page.say(
-            "在您填写时，别人更改了这家医院的费用，所以没有保存。请核对下面的费用表，再预览一次。"
-        ),
-    }[refused]

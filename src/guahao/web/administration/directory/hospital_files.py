@@ -139,10 +139,7 @@ async def _confirm(page: StaffPage) -> ASGIApp:
     if isinstance(outcome, Refused):
         if outcome.reason is FileRefusal.UNKNOWN:
             raise ProblemError("not_found")
-        said = page.say(
-            "您确认的时候医院资料已有变化，所以没有导入。下面是现在的预览，请再看一遍。"
-        )
-        return await _preview(page, said, 409)
+        return await _preview(page, *page.refusal(outcome))
     page.flash(
         page.say(
             "已导入：新增{added}家医院，更改{changed}家；预约规则的更改从明天起生效。",

@@ -9,13 +9,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows.hospitals import hospitals as flows
 from guahao.flows.hospitals.hospitals import Faulty
-from guahao.rules.hospitals.hospitals import (
-    GRADES,
-    LENGTHS,
-    Faults,
-    HospitalFacts,
-    HospitalFault,
-)
+from guahao.rules.hospitals.hospitals import GRADES, LENGTHS, Faults, HospitalFacts
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import prose, typed
@@ -79,7 +73,10 @@ async def _new_form(
 async def _words(page: StaffPage, faults: Faults | None) -> dict[str, object]:
     """Return what the form of an entry needs besides what was typed."""
     return {
-        "faults": {name: fault_text(page, name, fault) for name, fault in (faults or {}).items()},
+        "faults": {
+            name: page.refusal(Refused(fault), most=LENGTHS.get(name, 0)).text
+            for name, fault in (faults or {}).items()
+        },
         "grades": GRADES,
         "lengths": LENGTHS,
         "districts": await flows.districts(page.services.platform),
@@ -146,11 +143,8 @@ async def _change(page: StaffPage) -> ASGIApp:
             return page.redirect(f"{_LIST}/{id}")
         case Refused():
             place = await place_of(page)  # where there is none, that is the answer
-            said = page.say(
-                "在您填写时，别人更改了这家医院，所以没有保存。"
-                "不同之处标在各栏下面，请核对后再保存。"
-            )
-            return await _form(page, place, page.form, said, status=409)
+            said, status = page.refusal(outcome)
+            return await _form(page, place, page.form, said, status=status)
         case Faulty(faults):
             said = page.say("没有保存：请改正标出的各栏。")
             return await _form(page, await place_of(page), page.form, said, faults, 422)
@@ -170,16 +164,3 @@ def read_facts(form: dict[str, str]) -> HospitalFacts:
 
 def _as_form(facts: HospitalFacts) -> dict[str, str]:
     return asdict(facts)
-
-
-def fault_text(page: StaffPage, name: str, fault: HospitalFault) -> str:
-    """Return what is wrong with a field, and what helps."""
-    return {
-        HospitalFault.MISSING: page.say("请填写。"),
-        HospitalFault.TOO_LONG: page.say("不能超过{most}个字。", most=LENGTHS.get(name, 0)),
-        HospitalFault.GRADE: page.say("请从列表中选择等级。"),
-        HospitalFault.PHONE: page.say("电话只能有数字、空格、横线、括号、顿号和“转”。"),
-        HospitalFault.CODE: page.say("代码须为1到32个字母、数字或 . _ -。"),
-        HospitalFault.CODE_TAKEN: page.say("已有医院使用这个代码。"),
-        HospitalFault.NAME_TAKEN: page.say("已有同名的医院。院区请在名称中写明。"),
-    }[fault]

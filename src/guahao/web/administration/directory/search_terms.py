@@ -13,16 +13,7 @@ from guahao.flows.hospitals.files import term_importing as files
 from guahao.flows.hospitals.files.previews import LIMITS
 from guahao.flows.hospitals.files.term_reading import HEADINGS, KINDS, YES, normal
 from guahao.rules.hospitals.importing import FileRefusal
-from guahao.rules.hospitals.search_terms import (
-    TARGETS_MAX,
-    WORD_MAX,
-    WORDS_MAX,
-    SearchTerm,
-    TermFacts,
-    TermKind,
-    TermRefusal,
-    listed,
-)
+from guahao.rules.hospitals.search_terms import WORD_MAX, SearchTerm, TermFacts, TermKind, listed
 from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import prose, search_text
 from guahao.rules.staff.staff import Role
@@ -168,7 +159,7 @@ async def _add(page: StaffPage) -> ASGIApp:
         return _form(page, None, page.form, page.say("请写明原因，2到200个字。"), 422)
     outcome = await flows.add(page.services.platform, page.staff, facts, reason)
     if isinstance(outcome, Refused):
-        return _form(page, None, page.form, _refusal_text(page, outcome.reason), 422)
+        return _form(page, None, page.form, *page.refusal(outcome))
     page.flash(page.say("已添加。"))
     return page.redirect(_LIST)
 
@@ -185,10 +176,9 @@ async def _change(page: StaffPage) -> ASGIApp:
         case Done():
             page.flash(page.say("已保存。"))
             return page.redirect(_LIST)
-        case Refused(why):
+        case Refused():
             term = await _found(page)  # where there is none, that is the answer
-            status = 409 if why is TermRefusal.CHANGED_MEANWHILE else 422
-            return _form(page, term, page.form, _refusal_text(page, why), status)
+            return _form(page, term, page.form, *page.refusal(outcome))
         case never:
             assert_never(never)
 
@@ -211,31 +201,9 @@ async def _delete(page: StaffPage) -> ASGIApp:
     outcome = await flows.delete(page.services.platform, page.staff, term.id, seen, reason)
     if isinstance(outcome, Refused):
         term = await _found(page)
-        return _form(page, term, _as_form(term.facts), _refusal_text(page, outcome.reason), 409)
+        return _form(page, term, _as_form(term.facts), *page.refusal(outcome))
     page.flash(page.say("已删除。"))
     return page.redirect(_LIST)
-
-
-def _refusal_text(page: StaffPage, refused: TermRefusal) -> str:
-    """Return why nothing is written, and what helps."""
-    return {
-        TermRefusal.UNKNOWN: page.say("没有这个用语，可能已删除。"),
-        TermRefusal.CHANGED_MEANWHILE: page.say(
-            "在您填写时，别人更改了这个用语，所以没有保存。不同之处标在各栏下面，请核对后再保存。"
-        ),
-        TermRefusal.NAME: page.say("请填写名称，不超过{most}个字。", most=WORD_MAX),
-        TermRefusal.NAME_EN: page.say("英文名称不能超过{most}个字符。", most=WORD_MAX),
-        TermRefusal.WORD: page.say("其他说法每个须有文字，不超过{most}个字。", most=WORD_MAX),
-        TermRefusal.TOO_MANY_WORDS: page.say("其他说法最多{most}个。", most=WORDS_MAX),
-        TermRefusal.TARGETS: page.say("请填写1到{most}个科室。", most=TARGETS_MAX),
-        TermRefusal.TARGET: page.say(
-            "科室须先写编码，再空一格写名称，例如“03.04 心血管内科”；医院只写编码。"
-        ),
-        TermRefusal.CHILDREN: page.say(
-            "儿童科室最多{most}个；医院的叫法没有儿童科室。", most=TARGETS_MAX
-        ),
-        TermRefusal.NAME_TAKEN: page.say("同一类别里已有这个名称。请改那一条。"),
-    }[refused]
 
 
 # Files ------------------------------------------------------------------------------------
@@ -319,10 +287,7 @@ async def _confirm(page: StaffPage) -> ASGIApp:
     if isinstance(outcome, Refused):
         if outcome.reason is FileRefusal.UNKNOWN:
             raise ProblemError("not_found")
-        said = page.say(
-            "您确认的时候搜索用语已有变化，所以没有导入。下面是现在的预览，请再看一遍。"
-        )
-        return await _preview(page, said, 409)
+        return await _preview(page, *page.refusal(outcome))
     page.flash(
         page.say(
             "已导入：新增{added}条，更改{changed}条。",

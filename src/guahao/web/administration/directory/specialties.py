@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar.types import ASGIApp
 
 from guahao.flows.hospitals import specialties as flows
-from guahao.rules.hospitals.specialties import NAME_EN_MAX, NAME_MAX, SpecialtyRefusal
+from guahao.rules.hospitals.specialties import NAME_EN_MAX, NAME_MAX
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Role
@@ -45,14 +45,6 @@ async def _change(page: StaffPage) -> ASGIApp:
     name, name_en = (prose(page.form.get(field, "")) for field in ("name", "name_en"))
     outcome = await flows.change(page.services.platform, page.staff, name, name_en)
     if isinstance(outcome, Refused):
-        said = {
-            SpecialtyRefusal.MISSING: page.say("请填写专业。"),
-            SpecialtyRefusal.TOO_LONG: page.say(
-                "专业不能超过{name}个字，英文不能超过{name_en}个字符。",
-                name=NAME_MAX,
-                name_en=NAME_EN_MAX,
-            ),
-        }
-        return await _listed(page, said[outcome.reason], 422)
+        return await _listed(page, *page.refusal(outcome))
     page.flash(page.say("已保存。"))
     return page.redirect(_LIST)

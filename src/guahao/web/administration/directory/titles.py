@@ -7,7 +7,7 @@ from typing import assert_never
 from litestar.types import ASGIApp
 
 from guahao.flows.hospitals import titles as flows
-from guahao.rules.hospitals.titles import NAME_EN_MAX, NAME_MAX, Title, TitleRefusal
+from guahao.rules.hospitals.titles import NAME_EN_MAX, NAME_MAX, Title
 from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Role
@@ -51,7 +51,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     name, name_en = (prose(page.form.get(field, "")) for field in ("name", "name_en"))
     outcome = await flows.add(page.services.platform, page.staff, name, name_en)
     if isinstance(outcome, Refused):
-        return await _listed(page, _refusal_text(page, outcome.reason), 422)
+        return await _listed(page, *page.refusal(outcome))
     page.flash(page.say("已添加。"))
     return page.redirect(_LIST)
 
@@ -111,10 +111,9 @@ async def _change(page: StaffPage) -> ASGIApp:
         case Done():
             page.flash(page.say("已保存。"))
             return page.redirect(_LIST)
-        case Refused(why):
+        case Refused():
             title = await _found(page)  # where there is none, that is the answer
-            status = 409 if why is TitleRefusal.CHANGED_MEANWHILE else 422
-            return _form(page, title, page.form, _refusal_text(page, why), status)
+            return _form(page, title, page.form, *page.refusal(outcome))
         case never:
             assert_never(never)
 
@@ -136,16 +135,3 @@ async def _move(page: StaffPage) -> ASGIApp:
     if isinstance(outcome, Refused):
         raise ProblemError("not_found")
     return page.redirect(f"{_LIST}#title-{id}")
-
-
-def _refusal_text(page: StaffPage, refused: TitleRefusal) -> str:
-    """Return why nothing is written, and what helps."""
-    return {
-        TitleRefusal.UNKNOWN: page.say("没有这个职称。"),
-        TitleRefusal.NAME: page.say("请填写职称，不超过{most}个字。", most=NAME_MAX),
-        TitleRefusal.NAME_EN: page.say("英文名称不能超过{most}个字符。", most=NAME_EN_MAX),
-        TitleRefusal.NAME_TAKEN: page.say("已有这个职称。停用的可以重新启用。"),
-        TitleRefusal.CHANGED_MEANWHILE: page.say(
-            "在您填写时，别人更改了这个职称，所以没有保存。不同之处标在各栏下面，请核对后再保存。"
-        ),
-    }[refused]

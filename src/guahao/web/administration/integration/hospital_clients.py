@@ -66,8 +66,8 @@ async def _add(page: StaffPage) -> ASGIApp:
         form.get("certificate", "")[:_TEXT_MAX],
     )
     match outcome:
-        case Refused(reason):
-            return await _listed(page, form, refusal_text(page, reason), 409)
+        case Refused():
+            return await _listed(page, form, *page.refusal(outcome))
         case NewSecret(id):
             return await _one(page, id, new=outcome)
         case never:
@@ -141,9 +141,10 @@ async def _change(page: StaffPage) -> ASGIApp:
     match outcome:
         case NewSecret():
             return await _one(page, id, new=outcome)
-        case Refused(why):
+        case Refused():
+            said, status = page.refusal(outcome)
             given = form if form.get("do") == "change" else None
-            return await _one(page, id, refused=refusal_text(page, why), given=given, status=409)
+            return await _one(page, id, refused=said, given=given, status=status)
         case Done():
             page.flash(page.say("已保存。"))
             return page.redirect(f"{_LIST}/{id}")
@@ -186,17 +187,3 @@ def scope_words(page: StaffPage) -> dict[str, str]:
         Scope.BOOKINGS: page.say("查看预约和患者信息"),
         Scope.ATTENDANCE: page.say("取号、上报就诊"),
     }
-
-
-def refusal_text(page: StaffPage, refusal: ClientRefusal) -> str:
-    """Return why nothing was changed."""
-    return {
-        ClientRefusal.HOSPITAL_UNKNOWN: page.say("请选择医院。"),
-        ClientRefusal.NAME_INVALID: page.say("请填写系统名称，1至80个字。"),
-        ClientRefusal.SCOPES_NEEDED: page.say("请至少选择一项权限。"),
-        ClientRefusal.THUMBPRINT_INVALID: page.say(
-            "证书指纹应为SHA-256的64个十六进制字符，可用冒号分隔。"
-        ),
-        ClientRefusal.OVERLAP_INVALID: page.say("旧密钥的保留时间应为0至720小时。"),
-        ClientRefusal.UNKNOWN: page.say("没有这个操作或系统。请刷新后再试。"),
-    }[refusal]

@@ -118,8 +118,9 @@ async def _act(page: StaffPage, hospital_id: int) -> Act | None:
 async def _after(page: StaffPage, outcome: WebhookSet | Refused[WebhookRefusal]) -> ASGIApp:
     """Show why nothing was changed, or the new secret, once."""
     match outcome:
-        case Refused(reason):
-            return await _listed(page, _refusal_text(page, reason), status=409)
+        case Refused():
+            said, status = page.refusal(outcome)
+            return await _listed(page, said, status=status)
         case WebhookSet():
             page.form.clear()
             return await _listed(page, secret=outcome.secret)
@@ -134,14 +135,3 @@ async def _show_one(page: StaffPage) -> ASGIApp:
 
 async def _again(page: StaffPage) -> ASGIApp:
     return await send_again(page, read_id(page.request, "hospital_id", "not_found"))
-
-
-def _refusal_text(page: StaffPage, reason: WebhookRefusal) -> str:
-    return {
-        WebhookRefusal.UNKNOWN: page.say("请先选择医院；更改密钥和开关前，须已设置推送地址。"),
-        WebhookRefusal.BAD_URL: page.say(
-            "推送地址不对，应如 https://his.example.cn/guahao/events，不含空格、中文、用户名和#。"
-        ),
-        WebhookRefusal.NOT_HTTPS: page.say("推送地址须以 https:// 开头。"),
-        WebhookRefusal.NO_KINDS: page.say("请至少选择一种事件。"),
-    }[reason]

@@ -15,18 +15,17 @@ from guahao.rules.kernel.limits import HospitalRules, Policy
 from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.policies import (
     POLICY_BOUNDS,
-    QUIET_FROM_EARLIEST,
-    QUIET_UNTIL_LATEST,
     DatedPolicy,
     PolicyRefusal,
     changed_numbers,
     out_of_bounds,
 )
 from guahao.rules.kernel.text import prose, typed
-from guahao.rules.policy.changing import AHEAD_MAX_DAYS, PolicyChangeRefusal, check_change
+from guahao.rules.policy.changing import PolicyChangeRefusal, check_change
 from guahao.rules.staff.staff import Role
 from guahao.web.http.answers import Answer
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
+from guahao.web.words.refusals import Said
 from guahao.web.words.release_words import policy_sentences
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
@@ -133,11 +132,11 @@ async def _change(page: StaffPage) -> ASGIApp:
     if holds_from is None:
         return await _shown(page, page.say("请填写生效日期。"), 422)
     new = DatedPolicy(holds_from, policy)
-    refused = check_change(found.history, new)
-    if refused is None and not prose(page.form.get("reason", "")):
-        refused = PolicyChangeRefusal.REASON_NEEDED
-    if refused is not None:
-        return await _shown(page, refused_text(page, refused, found, policy), 422)
+    refusal = check_change(found.history, new)
+    if refusal is None and not prose(page.form.get("reason", "")):
+        refusal = PolicyChangeRefusal.REASON_NEEDED
+    if refusal is not None:
+        return await _shown(page, *_refusal(page, Refused(refusal), found, policy))
     if page.form.get("step") == "try":
         days = _number(page.form.get("days", ""))
         days = days if 1 <= days <= trials.DAYS_MAX else trials.DAYS
@@ -151,8 +150,8 @@ async def _change(page: StaffPage) -> ASGIApp:
         page.services.platform, page.staff, new, page.form["reason"], page.form.get("seen", "")
     )
     match outcome:
-        case Refused(reason):
-            return await _shown(page, refused_text(page, reason, found, policy), 409)
+        case Refused():
+            return await _shown(page, *_refusal(page, outcome, found, policy))
         case DatedPolicy():
             page.flash(page.say("已保存，从{day}起生效。", day=page.day(holds_from)))
             return page.redirect(POLICY_PATH)
@@ -170,10 +169,10 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
             return asked
         outcome = await flows.withdraw(page.services.platform, page.staff, holds_from, asked, seen)
     match outcome:
-        case Refused(reason):
+        case Refused():
             found = await flows.overview(page.services.platform)
             page.form = {}
-            return await _shown(page, refused_text(page, reason, found, found.today), 409)
+            return await _shown(page, *_refusal(page, outcome, found, found.today))
         case Done():
             page.flash(page.say("已撤回。"))
             return page.redirect(POLICY_PATH)
@@ -252,44 +251,32 @@ def _said(page: StaffPage, policy: Policy, name: str) -> str:
     return str(getattr(policy, name))
 
 
-def refused_text(
+def _refusal(
     page: StaffPage,
-    reason: PolicyRefusal | PolicyChangeRefusal,
+    refused: Refused[PolicyRefusal | PolicyChangeRefusal],
     found: PolicyOverview,
     policy: Policy,
-) -> str:
-    """Return why nothing is changed, and what helps."""
-    if reason is PolicyRefusal.OUT_OF_BOUNDS:
-        return _bounds_text(page, policy)
-    return {
-        PolicyRefusal.LIMITS_CROSS: page.say(
-            "同一天的上限不能大于连续天数上限，连续天数上限不能大于连续月数上限。"
-        ),
-        PolicyRefusal.SUSPENSIONS_CROSS: page.say(
-            "再次暂停的爽约次数要大于首次，月数不能少于首次。"
-        ),
-        PolicyRefusal.CHANNELS: page.say("热线始终可以退号。"),
-        PolicyRefusal.QUIET_HOURS: page.say(
-            "夜间不发消息的时间最早从{earliest}开始，最晚到{latest}结束，请按24小时制填写，如21:00。",
-            earliest=f"{QUIET_FROM_EARLIEST:%H:%M}",
-            latest=f"{QUIET_UNTIL_LATEST:%H:%M}",
-        ),
-        PolicyChangeRefusal.TOO_EARLY: page.say(
-            "新政策最早从{day}起生效：当天和过去的预约不能换规则。", day=page.day(found.earliest)
-        ),
-        PolicyChangeRefusal.TOO_LATE: page.say(
-            "生效日期最多提前{days}天决定。", days=AHEAD_MAX_DAYS
-        ),
-        PolicyChangeRefusal.NO_CHANGE: page.say("与那一天本来的政策相同，没有更改。"),
-        PolicyChangeRefusal.REASON_NEEDED: page.say("请写明原因，它会写入操作记录。"),
-        PolicyChangeRefusal.CHANGED_MEANWHILE: _changed_text(page, found),
-        PolicyChangeRefusal.NOT_PENDING: page.say("没有这条待生效的政策，或已经生效。"),
-    }[reason]
+) -> Said:
+    """Return why nothing is changed, with the numbers, the day and the change that it is about."""
+    latest = max(found.entries, key=lambda entry: entry.decided_at, default=None)
+    last_change = (
+        ""
+        if latest is None
+        else page.say(
+            "（最近一次：{who}，{when}）", who=latest.by, when=page.time(latest.decided_at)
+        )
+    )
+    return page.refusal(
+        refused,
+        numbers=_numbers_text(page, policy),
+        day=page.day(found.earliest),
+        last_change=last_change,
+    )
 
 
-def _bounds_text(page: StaffPage, policy: Policy) -> str:
+def _numbers_text(page: StaffPage, policy: Policy) -> str:
     words = number_words(page)
-    return page.say("请更正：") + ("; " if page.language == "en" else "；").join(
+    return ("; " if page.language == "en" else "；").join(
         page.say(
             "“{name}”须在{low}到{high}之间",
             name=words[name],
@@ -297,18 +284,4 @@ def _bounds_text(page: StaffPage, policy: Policy) -> str:
             high=POLICY_BOUNDS[name][1],
         )
         for name in out_of_bounds(policy)
-    )
-
-
-def _changed_text(page: StaffPage, found: PolicyOverview) -> str:
-    """Return who changed the policy first, if its rows still show it."""
-    latest = max(found.entries, key=lambda entry: entry.decided_at, default=None)
-    if latest is None:
-        return page.say(
-            "您查看以后，其他管理员更改了政策，所以没有保存。请核对下面的现行规则，再决定。"
-        )
-    return page.say(
-        "您查看以后，政策有更改（最近一次：{who}，{when}），所以没有保存。请核对下面的现行规则，再决定。",
-        who=latest.by,
-        when=page.time(latest.decided_at),
     )

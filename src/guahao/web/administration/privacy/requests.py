@@ -33,7 +33,7 @@ _REQUEST = f"{PRIVACY_PATH}/{{request_id}}"
 _ROLES = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
 _FIELD_MAX = 100
 _REASON_MAX = 300
-_CONFLICT = 409
+_UNPROCESSABLE = 422
 
 
 def privacy_routes() -> list[StaffRoute]:
@@ -98,7 +98,7 @@ async def _file(page: StaffPage) -> ASGIApp:
         raise ProblemError("bad_request")
     if page.form.get("seen") != "on":
         refused = page.say("请先核对证件原件，或按本单位规定核实本人，再勾选。")
-        return await _form(page, refused, _CONFLICT)
+        return await _form(page, refused, _UNPROCESSABLE)
     names = ("name", "id_type", "id_no")
     typed = {name: page.form.get(name, "")[:_FIELD_MAX] for name in names}
     outcome = await flows.file_request(
@@ -113,9 +113,9 @@ async def _file(page: StaffPage) -> ASGIApp:
             page.flash(page.say("申请已提交，请另一位班长或管理员审批。"))
             return page.redirect(f"{PRIVACY_PATH}/{request_id}")
         case NameFault() as fault:
-            return await _form(page, name_fault_text(fault, page.language), _CONFLICT)
-        case Refused(reason):
-            return await _form(page, _refusal_text(page, reason), _CONFLICT)
+            return await _form(page, name_fault_text(fault, page.language), _UNPROCESSABLE)
+        case Refused():
+            return await _form(page, *page.refusal(outcome))
         case never:
             assert_never(never)
 
@@ -128,7 +128,7 @@ async def _show(page: StaffPage, refused: str = "", status: int = 200) -> ASGIAp
     view, obstacle = _View(page, request), ""
     if request.kind == "erasure" and view.is_open:
         standing = await check_erasure(platform, OfPerson(request.patient_id))
-        obstacle = "" if standing is None else _obstacle_text(page, standing)
+        obstacle = "" if standing is None else page.refusal(Refused(standing)).text
     return page.show(
         "staff/privacy_request.html",
         status,
@@ -172,66 +172,29 @@ async def _after(
             }
             page.flash(said[state])
             return page.redirect(f"{PRIVACY_PATH}/{_request_id(page)}")
-        case Refused(reason):
-            return await _not_done(page, reason)
+        case Refused():
+            return await _not_done(page, outcome)
         case never:
             assert_never(never)
 
 
-async def _not_done(page: StaffPage, reason: RequestRefusal | ErasureRefusal) -> ASGIApp:
-    match reason:
-        case RequestRefusal.UNKNOWN_REQUEST:
-            raise ProblemError("not_found")
-        case RequestRefusal():
-            return await _show(page, _refusal_text(page, reason), _CONFLICT)
-        case ErasureRefusal():
-            return await _show(page, _obstacle_text(page, reason), _CONFLICT)
+async def _not_done(page: StaffPage, refused: Refused[RequestRefusal | ErasureRefusal]) -> ASGIApp:
+    if refused.reason is RequestRefusal.UNKNOWN_REQUEST:
+        raise ProblemError("not_found")
+    return await _show(page, *page.refusal(refused))
 
 
 async def _download(page: StaffPage) -> ASGIApp:
-    match await flows.download(page.services.platform, page.staff, _request_id(page)):
+    outcome = await flows.download(page.services.platform, page.staff, _request_id(page))
+    match outcome:
         case dict() as data:
             text = msgspec.json.format(msgspec.json.encode(data), indent=2)
             return page.download(text, "personal-information.json", "application/json")
-        case Refused(reason):
-            return await _not_done(page, reason)
+        case Refused():
+            return await _not_done(page, outcome)
         case never:
             assert_never(never)
 
 
 def _request_id(page: StaffPage) -> int:
     return read_id(page.request, "request_id", "not_found")
-
-
-def _refusal_text(page: StaffPage, refusal: RequestRefusal) -> str:
-    return {
-        RequestRefusal.UNKNOWN_PERSON: page.say(
-            "没有查到，或姓名与登记不一致。请核对证件；姓名登记有误的，先到医院窗口更正。"
-        ),
-        RequestRefusal.REASON_NEEDED: page.say("请写明原因，2到200个字。"),
-        RequestRefusal.TOO_MANY: page.say("查找次数过多，请一小时后再试。"),
-        RequestRefusal.ALREADY_WAITING: page.say("这位就诊人已有同样的申请在等待审批。"),
-        RequestRefusal.UNKNOWN_REQUEST: page.say("没有这个申请。"),
-        RequestRefusal.OVER: page.say("这个申请已经处理或过期了。请返回列表查看。"),
-        RequestRefusal.OWN_REQUEST: page.say("不能审批自己提出的申请，请另一位班长或管理员审批。"),
-        RequestRefusal.NOT_INDEPENDENT: page.say(
-            "您的账号由申请人开通或重置，或开通、重置不到一天，不能审批。请另一位班长或管理员审批。"
-        ),
-        RequestRefusal.NOT_OWN_REQUEST: page.say("只有提出申请的人可以撤回。"),
-        RequestRefusal.NOT_OFFERED: page.say(
-            "不能下载：只限申请人和审批人，批准后{hours}小时内，最多{count}次。如仍需要，请重新申请。",
-            hours=int(OFFERED_FOR.total_seconds()) // 3600,
-            count=DOWNLOADS,
-        ),
-    }[refusal]
-
-
-def _obstacle_text(page: StaffPage, refusal: ErasureRefusal) -> str:
-    return {
-        ErasureRefusal.UNKNOWN: page.say("这位就诊人已删除或已另行登记。请驳回，需要时重新申请。"),
-        ErasureRefusal.LIVE_BOOKING: page.say(
-            "现在不能删除：还有没办结的预约。退号后，或就诊结束、医院登记后再批准。"
-        ),
-        ErasureRefusal.SUSPENDED: page.say("现在不能删除：正在暂停预约或限制预约，到期后再批准。"),
-        ErasureRefusal.CHANGED_MEANWHILE: page.say("登记刚刚有变化，没有删除。请核对后再试。"),
-    }[refusal]

@@ -8,7 +8,8 @@ from datetime import date, timedelta
 
 from guahao.flows.reports import reports as flows
 from guahao.rules.kernel.limits import ONE_DAY
-from guahao.rules.reports.scope import DAYS_MAX, Scope, ScopeRefusal
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.reports.scope import Scope
 from guahao.rules.staff.staff import Role
 from guahao.store.reports.scope import Basis, Grouping, Place
 from guahao.store.reports.supply import Axis
@@ -84,7 +85,7 @@ async def read_asked(page: StaffPage, report: Report) -> Asked:
     )
     choices = await flows.choices(page.services.platform, page.staff, scope)
     if not wrong and choices.refusal is not None:
-        wrong.append(_refusal_text(page, choices.refusal))
+        wrong.append(page.refusal(Refused(choices.refusal)).text)
     return Asked(
         choices.scope,
         preset,
@@ -144,15 +145,6 @@ def _one_of(page: StaffPage, given: str, allowed: list[str], wrong: list[str]) -
     if given:
         wrong.append(page.say("没有这种分组方式，请重新选择。"))
     return allowed[0]
-
-
-def _refusal_text(page: StaffPage, refusal: ScopeRefusal) -> str:
-    return {
-        ScopeRefusal.ORDER: page.say("开始日期晚于结束日期，请调换。"),
-        ScopeRefusal.TOO_LONG: page.say("一次最多统计{days}天，请缩短时间范围。", days=DAYS_MAX),
-        ScopeRefusal.UNKNOWN_HOSPITAL: page.say("没有这家医院，请重新选择。"),
-        ScopeRefusal.UNKNOWN_DEPARTMENT: page.say("这家医院没有这个科室，请重新选择。"),
-    }[refusal]
 
 
 def _preset_words(page: StaffPage) -> dict[str, str]:

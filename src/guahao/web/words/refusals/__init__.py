@@ -10,11 +10,25 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from guahao.rules.kernel.outcomes import Refused
+from guahao.web.words.refusals.attendance import ATTENDANCE
+from guahao.web.words.refusals.hospitals import HOSPITALS
+from guahao.web.words.refusals.integration import INTEGRATION
+from guahao.web.words.refusals.people import PEOPLE
+from guahao.web.words.refusals.policy import POLICY
+from guahao.web.words.refusals.reports import REPORTS
 from guahao.web.words.refusals.sentence import Sentences
 from guahao.web.words.refusals.supply import SUPPLY
 from guahao.words.catalogue import Language
 
-REFUSALS: Sentences = {**SUPPLY}
+REFUSALS: Sentences = {
+    **ATTENDANCE,
+    **HOSPITALS,
+    **INTEGRATION,
+    **PEOPLE,
+    **POLICY,
+    **REPORTS,
+    **SUPPLY,
+}
 
 
 class Said(NamedTuple):
@@ -24,9 +38,9 @@ class Said(NamedTuple):
     status: int
 
 
-def said(refused: Refused[Any], language: Language) -> Said:
-    """Return the sentence of a refusal, filled in with what else the refusal holds."""
+def said(refused: Refused[Any], language: Language, **places: object) -> Said:
+    """Return the sentence of a refusal, filled in with what else the refusal and the page hold."""
     sentence = REFUSALS[type(refused.reason)][refused.reason]
     held = {field.name: getattr(refused, field.name) for field in fields(refused)}
-    text = sentence.words.of(language).format_map({**sentence.facts, **held})
+    text = sentence.words.of(language).format_map({**sentence.facts, **held, **places})
     return Said(text, sentence.status)

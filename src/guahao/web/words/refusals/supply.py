@@ -1,10 +1,11 @@
-"""Sessions, timetables and stops: why nothing is planned, changed, stopped or offered."""
+"""Sessions, timetables, fees and stops: why nothing is planned, changed, stopped or offered."""
 
 from __future__ import annotations
 
 from guahao.rules.booking.replacing import OfferRefusal
 from guahao.rules.supply.bulk import SESSIONS_MAX, TARGETS_MAX, BulkRefusal
 from guahao.rules.supply.changes import SessionRefusal
+from guahao.rules.supply.fees import FeeRefusal
 from guahao.rules.supply.planning import CAPACITY_MAX, FEE_MAX_FEN, FEN, PlanRefusal
 from guahao.rules.supply.stops import StopRefusal
 from guahao.web.words.refusals.sentence import Sentence, Sentences
@@ -62,6 +63,19 @@ SUPPLY: Sentences = {
         ),
         BulkRefusal.UNDONE: Sentence(409, Words("已经撤销过了。")),
         BulkRefusal.UNDO_TOO_LATE: Sentence(409, Words("超过24小时，不能整体撤销。")),
+    },
+    FeeRefusal: {
+        FeeRefusal.TITLE: Sentence(422, Words("请从列表中选择职称。新的职称先在“职称”中添加。")),
+        FeeRefusal.FEE: _FEE,
+        FeeRefusal.DATE: Sentence(422, Words("新费用最早从明天、最晚从一年以后的就诊日起。")),
+        FeeRefusal.CHANGED_MEANWHILE: Sentence(
+            409,
+            Words(
+                "在您填写时，别人更改了这家医院的费用，所以没有保存。"
+                "请核对下面的费用表，再预览一次。"
+            ),
+        ),
+        FeeRefusal.NO_CHANGE: Sentence(422, Words("从那天起已经是这个费用，没有更改。")),
     },
     StopRefusal: {
         StopRefusal.UNKNOWN: Sentence(404, Words("本院没有这次停诊。")),
