@@ -16,7 +16,6 @@ from guahao.rules.kernel.facts import CountedAppointment
 from guahao.rules.kernel.limits import Policy
 from guahao.rules.kernel.outcomes import Refusal
 
-LIMITS = {Refusal.DAY_LIMIT, Refusal.SEVEN_DAY_LIMIT, Refusal.THREE_MONTH_LIMIT}
 visits = st.lists(st.integers(-100, 80), max_size=7).map(
     lambda days: sorted(NOW.date() + timedelta(days=n) for n in days)
 )
@@ -44,6 +43,30 @@ def test_bookings_count_from_before_every_window_that_holds_the_day(
     # A short window may reach further back than a long one of no months.
     weeks = Policy(long_window_months=0, short_window_days=30)
     assert counted_since(weeks, day("2026-06-10")) == day("2026-05-10")
+
+
+def test_every_reason_is_told_before_a_place_is_chosen_or_depends_on_the_place() -> None:
+    told = {
+        Refusal.PATIENT_SUSPENDED,
+        Refusal.PERSON_UNCHECKED,
+        Refusal.DAY_LIMIT,
+        Refusal.SEVEN_DAY_LIMIT,
+        Refusal.THREE_MONTH_LIMIT,
+    }
+    of_the_place = {
+        Refusal.UNKNOWN_SESSION,
+        Refusal.SESSION_STOPPED,
+        Refusal.SAME_DAY,
+        Refusal.NEXT_DAY_CLOSED,
+        Refusal.BEYOND_HORIZON,
+        Refusal.NOT_RELEASED,
+        Refusal.BY_DRAW,
+        Refusal.DOCUMENT_ENDED,  # by the date of the visit
+        Refusal.DUPLICATE_DEPARTMENT,
+        Refusal.SOLD_OUT,
+    }
+    of_accounts = {Refusal.NOT_YOUR_PATIENT, Refusal.ACCOUNT_RESTRICTED}  # agents book for any
+    assert told | of_the_place | of_accounts == set(Refusal)
 
 
 def test_a_full_week_names_its_visits_and_its_days() -> None:

@@ -14,9 +14,8 @@ from tests.web.proving import solved
 from tests.web.site import Site, add_citizen, closed, has_chinese
 
 from guahao.rules.kernel.limits import PATIENTS_PER_PHONE
-from guahao.rules.kernel.outcomes import CancelRefusal, Refusal
 from guahao.settings import Settings
-from guahao.web.citizens.help import ANCHORS, help_path
+from guahao.web.citizens.help import ANCHORS
 from guahao.web.http.assets import asset_address
 from guahao.web.http.forms import local_path
 from guahao.web.http.proof import MAX_NUMBER
@@ -627,12 +626,6 @@ async def test_the_help_s_pictures_have_words_and_follow_the_theme(
         painted = set(re.findall(r'class="([^"]+)"', drawing))
         assert painted
         assert all(f".help__picture .{name} {{" in styles for name in painted)
-
-
-def test_every_refusal_that_a_rule_makes_has_its_rule_explained() -> None:
-    unexplained = {Refusal.UNKNOWN_SESSION}
-    for code in (*Refusal, *CancelRefusal):
-        assert (help_path(code) is None) == (code in unexplained)
 
 
 # Errors -----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Literal
 
 from guahao.rules.booking.personal_moment import before_own_moment
 from guahao.rules.kernel.facts import (
@@ -38,6 +39,13 @@ from guahao.rules.supply.releasing import city_time, date_refusal, furthest, is_
 
 _MIDNIGHT = datetime.min.time()
 Counted = Sequence[CountedAppointment]
+# The reasons that count a person's bookings (S12), from the narrowest limit to the widest.
+LimitReason = Literal[
+    Refusal.DUPLICATE_DEPARTMENT,
+    Refusal.DAY_LIMIT,
+    Refusal.SEVEN_DAY_LIMIT,
+    Refusal.THREE_MONTH_LIMIT,
+]
 
 
 def decide_batch(facts: BookingFacts, requests: Sequence[BookingRequest]) -> list[Decision]:
@@ -238,7 +246,7 @@ def _suspended(patient: PatientFacts, at: datetime) -> Refused[Refusal] | None:
 
 def limit_refusal(
     session: SessionFacts, counted: Counted, at: datetime, policy: Policy
-) -> Refused[Refusal] | None:
+) -> Refused[LimitReason] | None:
     """Return the refusal of the limit per person that this booking would break (S12), or None.
 
     It names the next visit date, within the open dates, that the limits would allow.
@@ -285,7 +293,7 @@ def _days_that_may_free(visit_date: date, counted: Counted, policy: Policy) -> s
 
 def _broken_limit(
     place: tuple[int, int], day: date, counted: Counted, policy: Policy
-) -> Refusal | None:
+) -> LimitReason | None:
     same_day = [c for c in counted if c.visit_date == day]
     same_place = sum((c.hospital_id, c.department_id) == place for c in same_day)
     if same_place >= policy.per_department_and_day:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from guahao.rules.kernel.facts import CountedAppointment, PatientFacts, SessionFacts
 from guahao.rules.kernel.limits import Policy, fullest_in_days, fullest_in_months
 from guahao.rules.kernel.outcomes import Refusal
@@ -16,6 +18,7 @@ def obstacles(
     """
     day, counted = session.visit_date, patient.counted
     dates = [c.visit_date for c in counted]
+    found: list[CountedAppointment]
     match reason:
         case Refusal.DUPLICATE_DEPARTMENT:
             place = (session.hospital_id, session.department_id)
@@ -35,6 +38,21 @@ def obstacles(
         case Refusal.PERSON_UNCHECKED:
             live = [c for c in counted if c.is_live]
             found = live if len(live) >= policy.unchecked_live_bookings else []
-        case _:
+        case (
+            Refusal.UNKNOWN_SESSION
+            | Refusal.NOT_YOUR_PATIENT
+            | Refusal.SESSION_STOPPED
+            | Refusal.SAME_DAY
+            | Refusal.NEXT_DAY_CLOSED
+            | Refusal.BEYOND_HORIZON
+            | Refusal.NOT_RELEASED
+            | Refusal.BY_DRAW
+            | Refusal.ACCOUNT_RESTRICTED
+            | Refusal.DOCUMENT_ENDED
+            | Refusal.PATIENT_SUSPENDED  # by no-shows, which are over
+            | Refusal.SOLD_OUT
+        ):
             found = []
+        case never:
+            assert_never(never)
     return sorted(found, key=lambda c: c.visit_date)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
+from typing import get_args
 
-from guahao.rules.booking.booking import limit_refusal
+from guahao.rules.booking.booking import LimitReason, limit_refusal
 from guahao.rules.kernel.facts import PatientFacts, SessionFacts
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules, Policy, add_months
-from guahao.rules.kernel.outcomes import Refusal
 
 _NOWHERE = 0  # no hospital and no department
-_WIDEST = (Refusal.DAY_LIMIT, Refusal.SEVEN_DAY_LIMIT, Refusal.THREE_MONTH_LIMIT)
+_NARROWEST_FIRST = get_args(LimitReason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class ClosedDates:
 
     first: date
     last: date
-    reason: Refusal
+    reason: LimitReason
     visits: tuple[date, ...]
 
 
@@ -90,13 +90,13 @@ def _closed(
         dates = list(group)
         if is_closed and dates[-1] >= first:
             # A full day within a full week is told as the week, which holds for longer.
-            reason = max((r for day in dates if (r := reasons[day])), key=_WIDEST.index)
+            reason = max((r for day in dates if (r := reasons[day])), key=_NARROWEST_FIRST.index)
             counted = tuple(visit for visit in visits if dates[0] <= visit <= dates[-1])
             found.append(ClosedDates(max(dates[0], first), dates[-1], reason, counted))
     return found
 
 
-def _reason(patient: PatientFacts, day: date, at: datetime, policy: Policy) -> Refusal | None:
+def _reason(patient: PatientFacts, day: date, at: datetime, policy: Policy) -> LimitReason | None:
     anywhere = SessionFacts(
         0, _NOWHERE, _NOWHERE, day, "morning", 1, 0, stopped=False, rules=HospitalRules()
     )

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator
 from datetime import datetime
 from hashlib import sha256
+from typing import assert_never
 
 from guahao.flows.fairness import drawing
 from guahao.flows.fairness.publishing import file_of
@@ -93,11 +94,15 @@ async def wrong_reasons(tx: Tx, policies: DatedPolicies) -> tuple[int, list[int]
 
 def _may_be(given: GivenReason, policy: Policy) -> bool:
     """Return whether a reason agrees with what is known of its entry."""
-    match given.reason:
-        case drawing.ENDED:
-            return given.has_ended
-        case drawing.WITHDRAWN:
-            return given.has_lost_places or given.was_stopped
+    if given.reason == drawing.ENDED:
+        return given.has_ended
+    if given.reason == drawing.WITHDRAWN:
+        return given.has_lost_places or given.was_stopped
+    return given.reason in set(Refusal) and _may_be_refused(given, Refusal(given.reason), policy)
+
+
+def _may_be_refused(given: GivenReason, reason: Refusal, policy: Policy) -> bool:
+    match reason:
         case Refusal.SESSION_STOPPED:
             return given.was_stopped
         case Refusal.PATIENT_SUSPENDED:
@@ -110,8 +115,22 @@ def _may_be(given: GivenReason, policy: Policy) -> bool:
             return given.of_days >= policy.per_short_window
         case Refusal.THREE_MONTH_LIMIT:
             return given.of_months >= policy.per_long_window
-        case _:
-            return given.reason in set(Refusal)
+        case (
+            Refusal.UNKNOWN_SESSION
+            | Refusal.NOT_YOUR_PATIENT
+            | Refusal.SAME_DAY
+            | Refusal.NEXT_DAY_CLOSED
+            | Refusal.BEYOND_HORIZON
+            | Refusal.NOT_RELEASED
+            | Refusal.BY_DRAW
+            | Refusal.ACCOUNT_RESTRICTED
+            | Refusal.DOCUMENT_ENDED
+            | Refusal.PERSON_UNCHECKED
+            | Refusal.SOLD_OUT
+        ):
+            return True  # the records do not tell
+        case never:
+            assert_never(never)
 
 
 async def unproven_draws(tx: Tx) -> AsyncIterator[tuple[int, bool]]:

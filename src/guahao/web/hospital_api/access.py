@@ -35,15 +35,6 @@ TAG = Words("医院接口")
 _ERROR = 400
 _SERVER_ERROR = 500
 _log = structlog.get_logger("guahao.web")
-# What the caller is answered; the hospital's log of calls has the exact reason.
-_CODES = {
-    AccessRefusal.SECRET_WRONG: "token_invalid",
-    AccessRefusal.SECRET_EXPIRED: "token_invalid",
-    AccessRefusal.DISABLED: "client_disabled",
-    AccessRefusal.CERTIFICATE_WRONG: "certificate_wrong",
-    AccessRefusal.TOKEN_EXPIRED: "token_expired",
-    AccessRefusal.SCOPE_MISSING: "scope_missing",
-}
 
 
 @dataclass(slots=True)
@@ -131,7 +122,7 @@ class Access:
                 return None
             case NotAdmitted(reason):
                 visit.caller = outcome.client
-                answer = visit.refuse(_CODES[reason])
+                answer = visit.refuse(_code(reason))
                 visit.why = reason
                 return answer
             case TooManyCalls(retry_after_seconds=seconds, client=client):
@@ -156,3 +147,19 @@ class Access:
             visit.request_id,
         )
         await save_call(self.services.platform, visit.caller, call)
+
+
+def _code(reason: AccessRefusal) -> str:
+    """Return the code that the caller is answered; the hospital's log has the exact reason."""
+    match reason:
+        case AccessRefusal.SECRET_WRONG | AccessRefusal.SECRET_EXPIRED:
+            return "token_invalid"
+        case (
+            AccessRefusal.TOKEN_EXPIRED
+            | AccessRefusal.DISABLED
+            | AccessRefusal.CERTIFICATE_WRONG
+            | AccessRefusal.SCOPE_MISSING
+        ):
+            return reason.value
+        case never:
+            assert_never(never)

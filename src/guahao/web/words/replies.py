@@ -152,7 +152,7 @@ class Replies:
             when = format_day(day, language, self._today())
         words = reply.dated if when and reply.dated else reply.detail
         facts = {
-            **_numbers(self._policy()),
+            **numbers(self._policy()),
             "hotline": self._hotline,
             "when": when,
             "field": field,
@@ -177,7 +177,8 @@ _NEITHER_FOR = Words("两位都没有约上，因为{name}：{detail}")
 
 
 @lru_cache(8)
-def _numbers(policy: Policy) -> dict[str, object]:
+def numbers(policy: Policy) -> dict[str, object]:
+    """Return the numbers of the law, by the {places} of sentences that name them."""
     return {
         "per_department_and_day": policy.per_department_and_day,
         "per_day": policy.per_day,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from guahao.rules.attendance.attendance import AttendanceRefusal
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.hall.calling import QueueRefusal
+from guahao.rules.integration.clients import AccessRefusal
 from guahao.rules.kernel.outcomes import PickupRefusal
 from guahao.rules.supply.changes import SessionRefusal
 from guahao.rules.supply.feeding import ItemRefusal
@@ -45,17 +46,17 @@ _ACCESS: dict[str, Reply] = {
         Words("错误次数过多"),
         Words("错误的client_id或client_secret次数过多，请在{seconds}秒后再试。"),
     ),
-    "scope_missing": Reply(
+    AccessRefusal.SCOPE_MISSING: Reply(
         403,
         Words("没有这项权限", "replies"),
         Words("令牌没有这个接口所需的scope。请用所需的scope重新获取令牌，或请平台管理员增加权限。"),
     ),
-    "client_disabled": Reply(
+    AccessRefusal.DISABLED: Reply(
         401,
         Words("客户端已停用"),
         Words("该客户端已被停用。请联系平台管理员。"),
     ),
-    "certificate_wrong": Reply(
+    AccessRefusal.CERTIFICATE_WRONG: Reply(
         401,
         Words("客户端证书不符"),
         Words(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 
 from guahao.flows.reports import reports as flows
 from guahao.flows.reports.reports import Grouped
@@ -24,36 +25,38 @@ from guahao.web.administration.reports.parts import (
 )
 from guahao.web.charts import Chart, Series
 from guahao.web.staff import StaffPage
+from guahao.words.text import Words
 
-# Five kinds of refusal, each with a colour of its name: more cannot be told apart in a picture.
-_FAMILIES: dict[str, frozenset[str]] = {
-    "sold_out": frozenset({Refusal.SOLD_OUT, Refusal.BY_DRAW}),
-    "limits": frozenset(
-        {
-            Refusal.DUPLICATE_DEPARTMENT,
-            Refusal.DAY_LIMIT,
-            Refusal.SEVEN_DAY_LIMIT,
-            Refusal.THREE_MONTH_LIMIT,
-        }
-    ),
-    "time": frozenset(
-        {
-            Refusal.SAME_DAY,
-            Refusal.NEXT_DAY_CLOSED,
-            Refusal.BEYOND_HORIZON,
-            Refusal.NOT_RELEASED,
-        }
-    ),
-    "suspended": frozenset(
-        {
-            Refusal.ACCOUNT_RESTRICTED,
-            Refusal.DOCUMENT_ENDED,
-            Refusal.PERSON_UNCHECKED,
-            Refusal.PATIENT_SUSPENDED,
-        }
-    ),
+# Four kinds of refusal and the rest, each with a colour of its name: more cannot be told apart in a
+# picture.
+_FAMILIES = {
+    "sold_out": Words("号已约满"),
+    "limits": Words("超出限次"),
+    "time": Words("不在可约时间"),
+    "suspended": Words("暂停预约中"),
 }
 OTHER = "other"
+# The kind of each refusal, and its name.
+REASONS: Mapping[str, tuple[str, Words]] = {
+    Refusal.UNKNOWN_SESSION: (OTHER, Words("没有这个门诊")),
+    Refusal.NOT_YOUR_PATIENT: (OTHER, Words("不是本人的就诊人")),
+    Refusal.SESSION_STOPPED: (OTHER, Words("医院停诊")),
+    Refusal.SAME_DAY: ("time", Words("当天或已过的日期")),
+    Refusal.NEXT_DAY_CLOSED: ("time", Words("次日号已停约")),
+    Refusal.BEYOND_HORIZON: ("time", Words("超出预约周期")),
+    Refusal.NOT_RELEASED: ("time", Words("还没放号")),
+    Refusal.BY_DRAW: ("sold_out", Words("待抽签")),
+    Refusal.ACCOUNT_RESTRICTED: ("suspended", Words("账户限制中")),
+    Refusal.DOCUMENT_ENDED: ("suspended", Words("出生医学证明已到期")),
+    Refusal.PERSON_UNCHECKED: ("suspended", Words("身份未核实")),
+    Refusal.PATIENT_SUSPENDED: ("suspended", Words("暂停预约中")),
+    Refusal.DUPLICATE_DEPARTMENT: ("limits", Words("同日同科室已有预约")),
+    Refusal.DAY_LIMIT: ("limits", Words("超出同日限次")),
+    Refusal.SEVEN_DAY_LIMIT: ("limits", Words("超出7天限次")),
+    Refusal.THREE_MONTH_LIMIT: ("limits", Words("超出三个月限次")),
+    Refusal.SOLD_OUT: ("sold_out", Words("号已约满")),
+    Companion.REFUSED: (OTHER, Words("同约的另一位不能约")),
+}
 
 
 async def answer_parts(page: StaffPage, asked: Asked) -> list[Part]:
@@ -145,7 +148,8 @@ def family(outcome: str) -> str:
     """Return the kind of an answer, for a chart: `booked`, or a kind of refusal."""
     if outcome == BOOKED:
         return BOOKED
-    return next((name for name, words in _FAMILIES.items() if outcome in words), OTHER)
+    kind, _ = REASONS.get(outcome, (OTHER, None))  # a later release may have stored others
+    return kind
 
 
 def _numbers(group: Counter[str]) -> list[Plain]:
@@ -157,37 +161,13 @@ def _numbers(group: Counter[str]) -> list[Plain]:
 
 def family_words(page: StaffPage) -> dict[str, str]:
     """Return the names of the kinds of refusals."""
-    return {
-        "sold_out": page.say("号已约满"),
-        "limits": page.say("超出限次"),
-        "time": page.say("不在可约时间"),
-        "suspended": page.say("暂停预约中"),
-        OTHER: page.say("其他"),
-    }
+    named = {kind: words.of(page.language) for kind, words in _FAMILIES.items()}
+    return {**named, OTHER: page.say("其他")}
 
 
 def reason_words(page: StaffPage) -> dict[str, str]:
     """Return why a request is refused, or a choice in a draw is passed over, in a few words."""
-    return {
-        Refusal.UNKNOWN_SESSION: page.say("没有这个门诊"),
-        Refusal.NOT_YOUR_PATIENT: page.say("不是本人的就诊人"),
-        Refusal.SESSION_STOPPED: page.say("医院停诊"),
-        Refusal.SAME_DAY: page.say("当天或已过的日期"),
-        Refusal.NEXT_DAY_CLOSED: page.say("次日号已停约"),
-        Refusal.BEYOND_HORIZON: page.say("超出预约周期"),
-        Refusal.NOT_RELEASED: page.say("还没放号"),
-        Refusal.ACCOUNT_RESTRICTED: page.say("账户限制中"),
-        Refusal.DOCUMENT_ENDED: page.say("出生医学证明已到期"),
-        Refusal.PERSON_UNCHECKED: page.say("身份未核实"),
-        Refusal.PATIENT_SUSPENDED: page.say("暂停预约中"),
-        Refusal.DUPLICATE_DEPARTMENT: page.say("同日同科室已有预约"),
-        Refusal.DAY_LIMIT: page.say("超出同日限次"),
-        Refusal.SEVEN_DAY_LIMIT: page.say("超出7天限次"),
-        Refusal.THREE_MONTH_LIMIT: page.say("超出三个月限次"),
-        Refusal.BY_DRAW: page.say("待抽签"),
-        Refusal.SOLD_OUT: page.say("号已约满"),
-        Companion.REFUSED: page.say("同约的另一位不能约"),
-    }
+    return {reason: words.of(page.language) for reason, (_, words) in REASONS.items()}
 
 
 # Suspensions ----------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from guahao.rules.people.logins import AccountLoginRefusal, LoginRefused
 from guahao.store.kernel.views import AppointmentView, PatientView, SessionView
 from guahao.web.citizens.account.account import PATIENT_FIELDS
 from guahao.web.citizens.booking.check_words import line
+from guahao.web.citizens.booking.ways import WAYS
 from guahao.web.citizens.help import help_path
 from guahao.web.citizens.page import ConfirmNeededError, LoginNeededError, Page, Route
 from guahao.web.http.answers import Answer
@@ -42,21 +43,6 @@ CHANNEL = "web"
 _UNAVAILABLE = 503
 _TRIES_MAX = 30  # automatic retries of a page, for a minute or two
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,40}")
-# Reasons of one patient, which another may not share.
-_ABOUT_PATIENTS = {
-    Refusal.ACCOUNT_RESTRICTED,
-    Refusal.DOCUMENT_ENDED,
-    Refusal.PERSON_UNCHECKED,
-    Refusal.PATIENT_SUSPENDED,
-    Refusal.DUPLICATE_DEPARTMENT,
-    Refusal.DAY_LIMIT,
-    Refusal.SEVEN_DAY_LIMIT,
-    Refusal.THREE_MONTH_LIMIT,
-}
-# An agent can help with these.
-_CALL_HELPS = {reason.value for reason in _ABOUT_PATIENTS}
-# Another session of the department would be refused for the same reason.
-_OF_THE_PATIENT = {Refusal.ACCOUNT_RESTRICTED, Refusal.PATIENT_SUSPENDED, Refusal.NOT_YOUR_PATIENT}
 
 
 def book_pages() -> list[Route]:
@@ -327,9 +313,9 @@ async def _refusal(
     `said`: other words than the usual. `tried`: a booking was asked for and refused; otherwise
     the page says so before anybody asks.
     """
-    session = found.session
+    session, ways = found.session, WAYS[refused.reason]
     offered: list[SessionView] = []
-    if patient_ids and refused.reason not in _OF_THE_PATIENT:
+    if patient_ids and ways.sessions:
         platform, owner = page.services.platform, page.owner
         others = [await alternatives(platform, owner, id, session.id) for id in patient_ids]
         if tried:
@@ -347,7 +333,7 @@ async def _refusal(
             for one in found.of(patient_ids)
             if one.refused is not None and not one.may_book
         ]
-        if refused.reason in _ABOUT_PATIENTS
+        if ways.of_patient
         else []
     )
     said = said or page.services.replies.refused(refused, page.language)
@@ -359,13 +345,12 @@ async def _refusal(
         said=said,
         tried=tried,
         lines=refused_lines,
-        reason=refused.reason.value,
+        ways=ways,
         offered=offered,
         patient_id=_choice(patient_ids) if tried or len(patient_ids) == 1 else "",
         others=found.refused is None
         and any(one.may_book for one in found.patients if one.patient.id not in patient_ids),
         may_add=len(found.patients) < PATIENTS_PER_PHONE,
-        offers_call=refused.reason.value in _CALL_HELPS,
         rule_path=help_path(refused.reason.value),
         apply_path=_apply_path(page, session, patient_ids, refused.reason),
     )

@@ -19,11 +19,11 @@ from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.fairness.draws import PublicDraw
 from guahao.web.citizens.fairness.applications import own
 from guahao.web.citizens.fairness.picture import Picture
-from guahao.web.citizens.fairness.reasons import reason_text
 from guahao.web.citizens.page import Page, Route
 from guahao.web.framework.application_words import soon_text
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id, read_id
+from guahao.web.words.refusals.booking import passed_over_text
 
 _DRAWS = "/draws"
 _VERIFIER = "draw_verifier.py"
@@ -175,7 +175,8 @@ def _choices(page: Page, entry: EntryView) -> list[Choice]:
         return [Choice(number, is_won=False, reason=None) for number in entry.entry.choices]
     choices = []
     for number, reason in zip(entry.entry.choices, result.reasons, strict=False):
-        choices.append(Choice(number, is_won=False, reason=reason_text(page, reason, policy)))
+        why = passed_over_text(reason, policy, page.language)
+        choices.append(Choice(number, is_won=False, reason=why))
     if isinstance(result, Won):
         choices.append(Choice(result.session, is_won=True, reason=None))
     return choices

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from guahao.rules.fairness.applying import ApplicationRefusal
 from guahao.web.citizens.page import Page
@@ -22,16 +23,28 @@ def offers(page: Page, reason: ApplicationRefusal, department_id: int) -> list[O
     patients = Offer("/patients", page.say("我的就诊人"))
     call = Offer(f"tel:{page.hotline}", page.say("拨打热线 {number}", number=page.hotline))
     department = Offer(f"/departments/{department_id}", page.say("看本科室其他日期"))
-    return {
-        ApplicationRefusal.UNKNOWN_DEPARTMENT: [Offer("/", page.say("从首页重新查找"))],
-        ApplicationRefusal.NOT_YOUR_PATIENT: [patients],
-        ApplicationRefusal.WISHES_IMPOSSIBLE: [department],
-        ApplicationRefusal.UNKNOWN_SESSION: [department],
-        ApplicationRefusal.ACCOUNT_RESTRICTED: [call],
-        ApplicationRefusal.DOCUMENT_ENDED: [patients],
-        ApplicationRefusal.PATIENT_SUSPENDED: [Offer("/bookings", page.say("看我的挂号")), call],
-        ApplicationRefusal.APPLICATIONS_PAUSED: [department, call],
-        ApplicationRefusal.ALREADY_APPLIED: [own],
-        ApplicationRefusal.TOO_MANY_APPLICATIONS: [own],
-        ApplicationRefusal.TOO_MANY_TODAY: [own, call],
-    }.get(reason, [])
+    match reason:
+        case ApplicationRefusal.UNKNOWN_DEPARTMENT:
+            return [Offer("/", page.say("从首页重新查找"))]
+        case ApplicationRefusal.NOT_YOUR_PATIENT | ApplicationRefusal.DOCUMENT_ENDED:
+            return [patients]
+        case ApplicationRefusal.WISHES_IMPOSSIBLE | ApplicationRefusal.UNKNOWN_SESSION:
+            return [department]
+        case ApplicationRefusal.ACCOUNT_RESTRICTED:
+            return [call]
+        case ApplicationRefusal.PATIENT_SUSPENDED:
+            return [Offer("/bookings", page.say("看我的挂号")), call]
+        case ApplicationRefusal.APPLICATIONS_PAUSED:
+            return [department, call]
+        case ApplicationRefusal.ALREADY_APPLIED | ApplicationRefusal.TOO_MANY_APPLICATIONS:
+            return [own]
+        case ApplicationRefusal.TOO_MANY_TODAY:
+            return [own, call]
+        case (
+            ApplicationRefusal.SAME_PATIENT_TWICE
+            | ApplicationRefusal.DIFFERENT_ACCOUNTS
+            | ApplicationRefusal.PERSON_UNCHECKED
+        ):
+            return []  # the sentence says all
+        case never:
+            assert_never(never)
