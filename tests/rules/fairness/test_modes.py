@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from guahao.rules.fairness.modes import (
     FIRST_COME,
+    REASON_MAX,
     REFERRAL_PERCENT_MAX,
     DatedMode,
     ModeRefusal,
@@ -149,6 +150,8 @@ RIGHT = decision(DRAW_20, EARLIEST, HEART, EXPERT)
     [
         (RIGHT, "号常被秒抢", None),
         (RIGHT, "", ModeRefusal.NO_REASON),
+        (RIGHT, "长" * REASON_MAX, None),
+        (RIGHT, "长" * (REASON_MAX + 1), ModeRefusal.NO_REASON),
         (replace(RIGHT, holds_from=EARLIEST - ONE_DAY), "号常被秒抢", ModeRefusal.ANNOUNCED),
         (replace(RIGHT, holds_from=TODAY + 730 * ONE_DAY), "号常被秒抢", None),
         (replace(RIGHT, holds_from=TODAY + 731 * ONE_DAY), "号常被秒抢", ModeRefusal.TOO_FAR),

@@ -156,7 +156,7 @@ async def test_what_no_draw_can_serve_is_refused_with_the_last_date(
     path = f"{call}/apply/{await department(site)}"
     await reader.go(path)
     await reader.send(reader.form(path), step="save", **typed)
-    assert reader.page.status_code == 409
+    assert reader.page.status_code == 422
     last = add_months(clock.now.date() + AHEAD, 3)
     assert f"最晚{last.year}年{last.month}月{last.day}日" in reader.text
     assert await applications(site) == []

@@ -242,7 +242,7 @@ async def test_a_scheduler_reads_the_report_and_notes_what_was_done(
         assert words in reader.text
     assert "2026-12-03" not in reader.text
     settle = reader.form(f"{OWN}/{id}/settle")
-    assert (await reader.send(settle, note=" ")).status_code == 409
+    assert (await reader.send(settle, note=" ")).status_code == 422
     assert "请写明" in reader.text
     await reader.send(settle, note="已请信息科 恢复")
     assert "已记为已处理" in reader.text

@@ -122,7 +122,7 @@ async def test_who_is_registered_under_another_name_does_not_apply(site: Site) -
     form = reader.form(f"{PERSONS}/dispute")
     form.action = LIST
     await reader.send(form)
-    assert reader.page.status_code == 409
+    assert reader.page.status_code == 422
     assert await states(site) == []
 
 

@@ -124,7 +124,7 @@ async def test_a_mistake_is_taken_back_with_a_reason_on_the_same_day(
     await show(reader, booking)
     await reader.go(f"/staff/window/correct/{booking['id']}")
     await reader.send(reason=" ")
-    assert reader.page.status_code == 409
+    assert reader.page.status_code == 422
     assert await status(site) == "picked_up"
     await reader.go(f"/staff/window/correct/{booking['id']}")
     await reader.send(reason="叫错了号")

@@ -16,6 +16,7 @@ from guahao.rules.kernel.limits import ONE_DAY, HospitalRules, Policy
 from guahao.rules.supply.releasing import furthest, opens_at
 
 REFERRAL_PERCENT_MAX = 50
+REASON_MAX = 200  # characters
 AHEAD_MAX = timedelta(days=730)  # a date further away is a slip of the pen
 
 
@@ -110,7 +111,7 @@ def _earliest(now: datetime, rules: HospitalRules, policy: Policy) -> date:
 
 def check_decision(new: DatedMode, reason: str, today: date, earliest: date) -> ModeRefusal | None:
     """Return what is wrong with a decision by itself."""
-    if not reason:
+    if not 1 <= len(reason) <= REASON_MAX:
         return ModeRefusal.NO_REASON
     most = 0 if new.release.mode is ReleaseMode.FIRST_COME else REFERRAL_PERCENT_MAX
     if not 0 <= new.release.referral_percent <= most:

@@ -17,7 +17,6 @@ from guahao.store.staff.staff import StaffListing
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import as_id, read_id
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
-from guahao.web.staff.login import refusal_text
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 _MEMBERS = "/staff/members"
@@ -37,7 +36,7 @@ async def _show(page: StaffPage) -> ASGIApp:
 
 
 async def _listed(
-    page: StaffPage, refused: str = "", new: NewStaff | None = None, status: int = 200
+    page: StaffPage, refused: str = "", status: int = 200, new: NewStaff | None = None
 ) -> ASGIApp:
     return page.show(
         "staff/members.html",
@@ -55,18 +54,19 @@ async def _add(page: StaffPage) -> ASGIApp:
         role = Role(page.form.get("role", ""))
     except ValueError:
         role = Role.AGENT
-    match await flows.add_staff(
+    outcome = await flows.add_staff(
         page.services.platform,
         page.staff.who,
         typed(page.form.get("login", ""))[:80],
         page.form.get("name", "")[:200],
         role,
         as_id(page.form.get("hospital_id", "")),
-    ):
+    )
+    match outcome:
         case NewStaff() as new:
             return await _listed(page, new=new)
-        case Refused(reason):
-            return await _listed(page, refusal_text(page, reason), status=409)
+        case Refused():
+            return await _listed(page, *page.refusal(outcome))
         case never:
             assert_never(never)
 
@@ -101,8 +101,8 @@ async def _change(page: StaffPage) -> ASGIApp:
         case Done():
             page.flash(page.say("已保存。"))
             return page.redirect(_MEMBERS)
-        case Refused(refusal):
-            return await _listed(page, refusal_text(page, refusal), status=409)
+        case Refused():
+            return await _listed(page, *page.refusal(outcome))
         case never:
             assert_never(never)
 

@@ -24,13 +24,11 @@ from guahao.web.staff.applying import (
     FIELDS,
     KEY,
     Terms,
-    application_refusal_text,
     dates_wrong_text,
     read_wishes,
     show_form,
     terms_of,
     withdrawal,
-    withdrawal_text,
 )
 
 _CALL = "/staff/calls/{call_id}"
@@ -131,8 +129,8 @@ async def _apply(page: StaffPage) -> ASGIApp:
         case Refused(reason):
             if isinstance(reason, CallRefusal):
                 return leave(page, caller.call_id, reason)
-            sentence = application_refusal_text(page, reason, outcome)
-            return show(refused=sentence, status=_CONFLICT)
+            refused, status = page.refusal(outcome)
+            return show(refused=refused, status=status)
         case never:
             assert_never(never)
 
@@ -154,7 +152,7 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
         case Refused(why):
             if isinstance(why, CallRefusal):
                 return leave(page, call_id, why)
-            page.flash(withdrawal_text(page, why))
+            page.flash(page.refusal(outcome).text)
         case never:
             assert_never(never)
     return page.redirect(base)

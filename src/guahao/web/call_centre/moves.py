@@ -17,7 +17,7 @@ from guahao.web.call_centre.panel import panel_of
 from guahao.web.call_centre.refusals import leave
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
-from guahao.web.staff.hospital.moves import MovePages, MoveView, move_refusal_text
+from guahao.web.staff.hospital.moves import MovePages, MoveView
 from guahao.web.words.name_words import name_fault_text
 
 MOVES_PATH = "/staff/moves"
@@ -83,7 +83,7 @@ async def _ask(page: StaffPage) -> ASGIApp:
             raise ProblemError("not_found")
         case Refused(reason):
             if isinstance(reason, MoveRefusal):
-                return await _form(page, move_refusal_text(page, reason), _CONFLICT)
+                return await _form(page, *page.refusal(outcome))
             return leave(page, call_id, reason)
         case never:
             assert_never(never)
@@ -108,8 +108,8 @@ async def _ask_by_document(page: StaffPage) -> ASGIApp:
             return page.redirect(f"{MOVES_PATH}/{move_id}")
         case NameFault() as fault:
             return await _document_form(page, name_fault_text(fault, page.language), _CONFLICT)
-        case Refused(refusal):
-            return await _document_form(page, move_refusal_text(page, refusal), _CONFLICT)
+        case Refused():
+            return await _document_form(page, *page.refusal(outcome))
         case never:
             assert_never(never)
 
@@ -128,7 +128,7 @@ async def _ask_to_decide(page: StaffPage, refused: str = "", status: int = 200) 
     waiting = await flows.waiting_moves(page.services.platform)
     move = next((move for move in waiting if move.id == move_id), None)
     if move is None:
-        page.flash(move_refusal_text(page, MoveRefusal.OVER))
+        page.flash(page.refusal(Refused(MoveRefusal.OVER)).text)
         return page.redirect(MOVES_PATH)
     view = MoveView(page, move)
     return page.show(
@@ -155,8 +155,8 @@ async def _decide(page: StaffPage) -> ASGIApp:
             page.flash(page.say("已批准，就诊人已登记到新号码，两边都会收到通知。"))
         case Done():
             page.flash(page.say("已拒绝，没有改动。"))
-        case Refused(refusal):
-            return await _ask_to_decide(page, move_refusal_text(page, refusal), _CONFLICT)
+        case Refused():
+            return await _ask_to_decide(page, *page.refusal(outcome))
         case never:
             assert_never(never)
     return page.redirect(MOVES_PATH)

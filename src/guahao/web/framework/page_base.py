@@ -243,7 +243,7 @@ class BasePage:
 
         `places`: what the sentence holds besides the refusal's own facts.
         """
-        return said(refused, self.language, **places)
+        return said(refused, self.language, self.today, hotline=self.hotline, **places)
 
     def weekday(self, day: date) -> str:
         """Write 周四 or Thu."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from io import BytesIO
 from typing import assert_never
 from urllib.parse import urlencode
@@ -24,6 +23,7 @@ from guahao.web.staff.devices import origin_of, remember
 from guahao.web.staff.navigation import landing
 from guahao.web.staff.page import EVERYBODY, HOME_PATH, LOGIN_PATH, StaffPage, StaffRoute
 from guahao.web.staff.sending import Sending
+from guahao.web.words.refusals import Said
 
 _PASSWORD_PATH = "/staff/password"  # noqa: S105 - a path
 _ENROL_PATH = "/staff/enrol"
@@ -65,16 +65,17 @@ async def _ask_password(page: StaffPage) -> ASGIApp:
 async def _take_password(page: StaffPage) -> ASGIApp:
     login = typed(page.form.get("login", ""))[:80]
     password = page.form.get("password", "")
-    match await flows.log_in(page.services.platform, login, password, origin_of(page)):
+    outcome = await flows.log_in(page.services.platform, login, password, origin_of(page))
+    match outcome:
         case HalfLogin() as half:
             page.set_cookie(cookie_names.STAFF, half.token)
             return page.redirect(_with_next(page, _next_step(half)))
-        case Refused(reason, retry_from):
+        case Refused(reason):
             if reason is not LoginRefusal.BUSY:
                 about(page.request.scope, login=login.lower())
                 note(page.request.scope, SecurityEvent.STAFF_LOG_IN_FAILED)
-            refused = _refusal(page, reason, retry_from)
-            return page.show("staff/login.html", _STATUS[reason], login=login, refused=refused)
+            refused, status = _refusal(page, outcome)
+            return page.show("staff/login.html", status, login=login, refused=refused)
         case never:
             assert_never(never)
 
@@ -91,31 +92,10 @@ def _with_next(page: StaffPage, path: str) -> str:
     return f"{path}?{urlencode({'next': wanted})}" if wanted else path
 
 
-_STATUS = {
-    LoginRefusal.LOCKED: 429,
-    LoginRefusal.BUSY: 503,
-    LoginRefusal.WRONG: 403,
-    LoginRefusal.EXPIRED: 403,
-}
-
-
-def _refusal(page: StaffPage, reason: LoginRefusal, retry_from: datetime | None) -> str:
-    match reason:
-        case LoginRefusal.BUSY:
-            page.add_header("retry-after", str(_BUSY_SECONDS))
-            return page.say("现在登录的人太多，请过几秒再试。")
-        case LoginRefusal.EXPIRED:
-            return page.say("临时密码已过期，请联系平台管理员重置。")
-        case LoginRefusal.LOCKED:
-            assert retry_from is not None
-            return page.say(
-                "尝试次数过多，请在{when}之后再试，或请管理员重置密码。",
-                when=page.time(retry_from),
-            )
-        case LoginRefusal.WRONG:
-            return page.say("登录名、密码或验证码不对，请核对后再试。")
-        case never:
-            assert_never(never)
+def _refusal(page: StaffPage, refused: Refused[LoginRefusal | StaffRefusal]) -> Said:
+    if refused.reason is LoginRefusal.BUSY:
+        page.add_header("retry-after", str(_BUSY_SECONDS))
+    return page.refusal(refused)
 
 
 async def _half(page: StaffPage) -> HalfLogin | None:
@@ -150,9 +130,10 @@ async def _take_new_password(page: StaffPage) -> ASGIApp:
     if new != page.form.get("again", ""):
         refused = page.say("两次输入的新密码不一样。")
         return await _password_form(page, refused, 422)
-    match await flows.change_password(
+    outcome = await flows.change_password(
         page.services.platform, page.token, old, new, page.form.get("code", ""), origin_of(page)
-    ):
+    )
+    match outcome:
         case Done():
             half = await _half(page)
             if page.member is not None or half is None:
@@ -161,10 +142,8 @@ async def _take_new_password(page: StaffPage) -> ASGIApp:
             return page.redirect(_with_next(page, _next_step(half)))
         case Refused(StaffRefusal.NOT_LOGGED_IN):
             return page.log_in()
-        case Refused(reason, retry_from):
-            if isinstance(reason, StaffRefusal):
-                return await _password_form(page, refusal_text(page, reason), 422)
-            return await _password_form(page, _refusal(page, reason, retry_from), _STATUS[reason])
+        case Refused():
+            return await _password_form(page, *_refusal(page, outcome))
         case never:
             assert_never(never)
 
@@ -193,20 +172,17 @@ def _secret_of(uri: str) -> str:
 
 async def _enrol(page: StaffPage) -> ASGIApp:
     code = page.form.get("code", "")
-    match await flows.enrol(page.services.platform, page.token, code, origin_of(page)):
+    outcome = await flows.enrol(page.services.platform, page.token, code, origin_of(page))
+    match outcome:
         case Login() as login:
             return _logged_in(page, login)
-        case Refused(reason, retry_from):
+        case Refused():
             note(page.request.scope, SecurityEvent.STAFF_SECOND_FACTOR_FAILED)
             uri = await flows.enrolment_uri(page.services.platform, page.token)
             if uri is None:
                 return page.log_in()
-            return page.show(
-                "staff/enrol.html",
-                _STATUS[reason],
-                secret=_secret_of(uri),
-                refused=_refusal(page, reason, retry_from),
-            )
+            refused, status = _refusal(page, outcome)
+            return page.show("staff/enrol.html", status, secret=_secret_of(uri), refused=refused)
         case None:
             return page.log_in()
         case never:
@@ -221,13 +197,15 @@ async def _ask_code(page: StaffPage) -> ASGIApp:
 
 async def _take_code(page: StaffPage) -> ASGIApp:
     code = page.form.get("code", "")
-    match await flows.show_second_factor(page.services.platform, page.token, code, origin_of(page)):
+    platform, origin = page.services.platform, origin_of(page)
+    outcome = await flows.show_second_factor(platform, page.token, code, origin)
+    match outcome:
         case Login() as login:
             return _logged_in(page, login)
-        case Refused(reason, retry_from):
+        case Refused():
             note(page.request.scope, SecurityEvent.STAFF_SECOND_FACTOR_FAILED)
-            refused = _refusal(page, reason, retry_from)
-            return page.show("staff/code.html", _STATUS[reason], refused=refused)
+            refused, status = _refusal(page, outcome)
+            return page.show("staff/code.html", status, refused=refused)
         case None:
             return page.log_in()
         case never:
@@ -265,30 +243,3 @@ async def _language(page: StaffPage) -> ASGIApp:
     if chosen in ("zh", "en"):
         page.set_cookie(cookie_names.LANGUAGE, chosen)
     return page.redirect(page.back(HOME_PATH))
-
-
-def refusal_text(page: StaffPage, refusal: StaffRefusal) -> str:
-    """Why nothing was changed, and what helps."""
-    return {
-        StaffRefusal.LOGIN_INVALID: page.say(
-            "登录名为2到40位小写字母、数字、点、横线或下划线，以字母或数字开头。"
-        ),
-        StaffRefusal.LOGIN_TAKEN: page.say("这个登录名已经有人用了，请换一个。"),
-        StaffRefusal.NAME_INVALID: page.say("请填写姓名，1到80个字。"),
-        StaffRefusal.HOSPITAL_NEEDED: page.say(
-            "窗口和排班人员必须属于一家医院，其他人员不属于医院。请重新选择。"
-        ),
-        StaffRefusal.UNKNOWN: page.say("没有这个人员，可能刚有变动。请刷新名单。"),
-        StaffRefusal.LAST_ADMINISTRATOR: page.say(
-            "这是最后一个可用的管理员，不能停用或改任。请先增加另一个管理员。"
-        ),
-        StaffRefusal.PASSWORD_WRONG: page.say(
-            "原密码或验证码不对。每个验证码只能用一次，请等下一个再试。"
-        ),
-        StaffRefusal.PASSWORD_WEAK: page.say(
-            "新密码太容易被猜中，请换一个。至少12个字符；不要用原密码、登录名、姓名、医院名、"
-            "生日、电话、键盘顺序或常见的词。可以用几个不相干的词连起来。"
-        ),
-        StaffRefusal.BUSY: page.say("现在登录的人太多，请过几秒再试。"),
-        StaffRefusal.NOT_LOGGED_IN: page.say("登录已过期，请重新登录。"),
-    }[refusal]

@@ -21,15 +21,13 @@ from guahao.web.staff.applying import (
     FIELDS,
     KEY,
     Terms,
-    application_refusal_text,
     dates_wrong_text,
     read_wishes,
     show_form,
     terms_of,
     withdrawal,
-    withdrawal_text,
 )
-from guahao.web.window.persons import PERSONS_PATH, person_of, person_refusal_text
+from guahao.web.window.persons import PERSONS_PATH, person_of, refused_person
 from guahao.web.window.window import CLERK
 
 _APPLICATIONS = f"{PERSONS_PATH}/applications"
@@ -55,7 +53,7 @@ async def _listed(page: StaffPage, said: str = "", refused: str = "", status: in
     sealed, platform = person_of(page), page.services.platform
     found = await flows.applications_at_window(platform, page.staff, sealed)
     if isinstance(found, Refused):
-        return await person_refusal_text(page, found.reason)
+        return await refused_person(page, found)
     return page.show(
         "staff/window_applications.html",
         status,
@@ -78,7 +76,7 @@ async def _apply(page: StaffPage) -> ASGIApp:
     department_id = as_id(page.form.get("department", "")) or 0
     name = await flows.name_at_window(platform, page.staff, sealed)
     if isinstance(name, Refused):
-        return await person_refusal_text(page, name.reason)
+        return await refused_person(page, name)
     offered = {d.id for d in await flows.departments_at_window(platform, page.staff)}
     if department_id not in offered:
         return await _listed(page, refused=page.say("请选择科室。"), status=_UNPROCESSABLE)
@@ -109,9 +107,9 @@ async def _sent(page: StaffPage, terms: Terms, sealed: str, name: str) -> ASGIAp
             return show(refused=page.problem("idempotency_mismatch").detail, status=_CONFLICT)
         case Refused(reason):
             if isinstance(reason, ApplicationRefusal):
-                sentence = application_refusal_text(page, reason, outcome)
-                return show(refused=sentence, status=_CONFLICT)
-            return await person_refusal_text(page, reason)
+                refused, status = page.refusal(outcome)
+                return show(refused=refused, status=status)
+            return await refused_person(page, outcome)
         case never:
             assert_never(never)
 
@@ -160,7 +158,8 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
             return await _listed(page, page.say("已撤回登记。"))
         case Refused(why):
             if isinstance(why, WithdrawRefusal):
-                return await _listed(page, refused=withdrawal_text(page, why), status=_CONFLICT)
-            return await person_refusal_text(page, why)
+                refused, status = page.refusal(outcome)
+                return await _listed(page, refused=refused, status=status)
+            return await refused_person(page, outcome)
         case never:
             assert_never(never)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from litestar.types import ASGIApp
 
 from guahao.flows.fairness import counter as flows
-from guahao.rules.fairness.counter import CounterRefusal
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
 from guahao.web.http.reading import ProblemError, as_id
@@ -48,7 +47,7 @@ async def _give(page: StaffPage) -> ASGIApp:
         raise ProblemError("unknown_session")
     left = await flows.give_place(page.services.platform, page.staff, session_id)
     if isinstance(left, Refused):
-        page.flash(_refusal_text(page, left.reason))
+        page.flash(page.refusal(left).text)
     else:
         page.flash(page.say("已给出1个号，这个门诊还剩{left}个。", left=left))
     return page.redirect(PATH)
@@ -61,19 +60,7 @@ async def _undo(page: StaffPage) -> ASGIApp:
         raise ProblemError("unknown_session")
     left = await flows.undo_giving(page.services.platform, page.staff, given_id)
     if isinstance(left, Refused):
-        page.flash(_refusal_text(page, left.reason))
+        page.flash(page.refusal(left).text)
     else:
         page.flash(page.say("已撤销，这个门诊还剩{left}个号。", left=left))
     return page.redirect(PATH)
-
-
-def _refusal_text(page: StaffPage, refused: CounterRefusal) -> str:
-    return {
-        CounterRefusal.UNKNOWN: page.say("本院没有这个门诊。请刷新后再试。"),
-        CounterRefusal.NOT_TODAY: page.say("窗口号只在就诊当天给。"),
-        CounterRefusal.STOPPED: page.say("这个门诊已停诊，号不能再给。"),
-        CounterRefusal.NONE_LEFT: page.say(
-            "这个门诊的窗口号已经给完，可能刚由其他窗口给出。这次没有给出。"
-        ),
-        CounterRefusal.UNDONE: page.say("这个号已经撤销过了。请以现在的数字为准。"),
-    }[refused]

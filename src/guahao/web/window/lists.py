@@ -17,7 +17,7 @@ from guahao.store.attendance.window import DayEntry, DaySession
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import Act, Sending, StaffPage, StaffRoute, confirmed
-from guahao.web.window.window import CLERK, refusal_text
+from guahao.web.window.window import CLERK
 
 _TODAY = "/staff/window/today"
 _ENTRIES_MAX = 500
@@ -182,8 +182,8 @@ async def _after(
     match outcome:
         case Refused(WindowRefusal.UNKNOWN):
             raise ProblemError("unknown_session")
-        case Refused(reason):
-            return await _show_session(page, refusal_text(page, reason), 409)
+        case Refused():
+            return await _show_session(page, *page.refusal(outcome))
         case int():
             page.flash(said(outcome))
             id = page.request.path_params["session_id"]

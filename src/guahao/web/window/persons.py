@@ -5,6 +5,7 @@ What is looked up stays in the form, sealed for this clerk: no document stands i
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import assert_never
 
 from litestar.types import ASGIApp
@@ -18,12 +19,10 @@ from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
 from guahao.rules.people.counter import CounterRefusal
 from guahao.rules.people.identity import hidden_phone, masked_name
-from guahao.rules.people.moving import MoveRefusal
-from guahao.rules.people.registering import PatientRefusal
 from guahao.rules.staff.staff import Role
 from guahao.store.kernel.views import AppointmentView, PatientView
 from guahao.web.staff import Sending, StaffPage, StaffRoute
-from guahao.web.staff.hospital.moves import MovePages, move_refusal_text
+from guahao.web.staff.hospital.moves import MovePages
 from guahao.web.staff.reading import read_date
 from guahao.web.words.name_words import name_fault_text
 
@@ -66,8 +65,8 @@ async def _look_up(page: StaffPage) -> ASGIApp:
             return _person(page, found)
         case NameFault() as fault:
             return await _show(page, name_fault_text(fault, page.language), _CONFLICT)
-        case Refused(reason):
-            return await _show(page, _refusal_text(page, reason), _CONFLICT)
+        case Refused():
+            return await _show(page, *page.refusal(found))
         case never:
             assert_never(never)
 
@@ -89,14 +88,12 @@ def _person(page: StaffPage, found: AtCounter, refused: str = "", status: int = 
     )
 
 
-async def person_refusal_text(
-    page: StaffPage, reason: CounterRefusal | PatientRefusal | MoveRefusal
-) -> ASGIApp:
-    """Back to the person with the reason; to the look-up where half an hour has passed."""
+async def refused_person(page: StaffPage, refused: Refused[StrEnum]) -> ASGIApp:
+    """Return to the person with the reason; to the look-up where half an hour has passed."""
     found = await flows.again(page.services.platform, page.staff, person_of(page))
     if found is None:
-        return await _show(page, _refusal_text(page, CounterRefusal.LOOK_UP_AGAIN), _CONFLICT)
-    return _person(page, found, _refusal_text(page, reason), _CONFLICT)
+        return await _show(page, *page.refusal(Refused(CounterRefusal.LOOK_UP_AGAIN)))
+    return _person(page, found, *page.refusal(refused))
 
 
 def person_of(page: StaffPage) -> str:
@@ -124,8 +121,8 @@ async def _register(page: StaffPage) -> ASGIApp:
                 )
             )
             return page.redirect(PERSONS_PATH)
-        case Refused(reason):
-            return await person_refusal_text(page, reason)
+        case Refused():
+            return await refused_person(page, outcome)
         case never:
             assert_never(never)
 
@@ -142,19 +139,20 @@ async def _check(page: StaffPage) -> ASGIApp:
         case PatientView():
             page.flash(page.say("已按证件核对，姓名与证件一致。"))
             return page.redirect(PERSONS_PATH)
-        case Refused(reason):
-            return await person_refusal_text(page, reason)
+        case Refused():
+            return await refused_person(page, outcome)
         case never:
             assert_never(never)
 
 
 async def _slips(page: StaffPage) -> ASGIApp:
     """Show the codes of what is booked here, to print for a person whom no SMS reaches."""
-    match await flows.slips(page.services.platform, page.staff, person_of(page)):
+    outcome = await flows.slips(page.services.platform, page.staff, person_of(page))
+    match outcome:
         case list() as views:
             return page.show("staff/window_slips.html", slips=[_Slip(view) for view in views])
-        case Refused(reason):
-            return await person_refusal_text(page, reason)
+        case Refused():
+            return await refused_person(page, outcome)
         case never:
             assert_never(never)
 
@@ -184,38 +182,7 @@ async def _ask_to_move(page: StaffPage) -> ASGIApp:
     match outcome:
         case Waits(move_id) | Moved(move_id):
             return page.redirect(f"{_MOVES.base}/{move_id}")
-        case Refused(reason):
-            return await person_refusal_text(page, reason)
+        case Refused():
+            return await refused_person(page, outcome)
         case never:
             assert_never(never)
-
-
-def _refusal_text(page: StaffPage, refusal: CounterRefusal | PatientRefusal | MoveRefusal) -> str:
-    if isinstance(refusal, MoveRefusal):
-        return move_refusal_text(page, refusal)
-    if isinstance(refusal, PatientRefusal):
-        return {
-            PatientRefusal.ID_INVALID: page.say("证件号码不对，请逐位核对后再填。"),
-            PatientRefusal.CONSENT_REQUIRED: page.say("请把个人信息说明交给患者看，同意后勾选。"),
-            PatientRefusal.GUARDIAN_REQUIRED: page.say("患者未满14周岁，要由监护人同意。"),
-            PatientRefusal.BIRTH_DATE_INVALID: page.say(
-                "请填写出生医学证明上的出生日期；已满一周岁的，请凭户口簿或居民身份证登记。"
-            ),
-            PatientRefusal.PHONE_LIMIT: page.say("这个号码已登记两位就诊人，请换一个号码。"),
-        }.get(refusal, page.say("这个证件已经登记。请重新查找，再转到另一个号码。"))
-    return {
-        CounterRefusal.ORIGINAL_NOT_SEEN: page.say("请先核对证件原件，再勾选“已看过原件”。"),
-        CounterRefusal.TOO_MANY: page.say("查找或核对的次数过多，请稍后再办。"),
-        CounterRefusal.LOOK_UP_AGAIN: page.say("已超过半小时，请重新按证件查找。"),
-        CounterRefusal.PHONE_DIFFERS: page.say(
-            "患者说的号码不是登记的号码。是本人登记的，请转到现用号码；不是本人登记的，请按登记争议处理。"
-        ),
-        CounterRefusal.PHONE_IN_USE: page.say(
-            "这个手机号已有就诊人。请患者用这个手机登录，在“我的就诊人”里添加。"
-        ),
-        CounterRefusal.REASON_NEEDED: page.say("请写明原因。"),
-        CounterRefusal.SMS_GO_THERE: page.say(
-            "登记的是手机号：识别码在短信和“我的挂号”里，也可请患者拨打{hotline}重发。",
-            hotline=page.hotline,
-        ),
-    }[refusal]

@@ -82,7 +82,7 @@ async def _next(page: StaffPage) -> ASGIApp:
         page.services.platform, page.staff, id, page.form.get("room", "")
     )
     if isinstance(number, Refused):
-        return await _refused(page, id, number.reason)
+        return await _refused(page, id, number)
     page.flash(page.say("已叫{number}号。", number=number))
     return page.redirect(_path(page, id))
 
@@ -97,7 +97,7 @@ async def _act(page: StaffPage) -> ASGIApp:
         page.services.platform, page.staff, id, appointment_id, QueueAct(act), behind
     )
     if isinstance(outcome, Refused):
-        return await _refused(page, id, outcome.reason)
+        return await _refused(page, id, outcome)
     return page.redirect(_path(page, id))
 
 
@@ -118,24 +118,15 @@ async def _announce(page: StaffPage) -> ASGIApp:
         return await _shown(page, id, page.say("请填写新的诊室。"), 422)
     outcome = await flows.announce(page.services.platform, page.staff, id, notice)
     if isinstance(outcome, Refused):
-        return await _refused(page, id, outcome.reason)
+        return await _refused(page, id, outcome)
     page.flash(page.say("候诊屏已更新。") if notice else page.say("候诊屏的通知已撤下。"))
     return page.redirect(f"{_QUEUES}/{id}")
 
 
-async def _refused(page: StaffPage, id: int, reason: CallRefusal) -> ASGIApp:
-    if reason is CallRefusal.UNKNOWN and page.form.get("appointment") is None:
+async def _refused(page: StaffPage, id: int, refused: Refused[CallRefusal]) -> ASGIApp:
+    if refused.reason is CallRefusal.UNKNOWN and page.form.get("appointment") is None:
         raise ProblemError(_UNKNOWN)
-    said = {
-        CallRefusal.UNKNOWN: page.say("这个号还没有取，或不在本门诊。请刷新后再试。"),
-        CallRefusal.NOT_TODAY: page.say("只能叫今天的号。"),
-        CallRefusal.STOPPED: page.say("这个门诊已停诊，不再叫号。请安排已取号的患者改期或退费。"),
-        CallRefusal.NOBODY_WAITS: page.say("没有候诊的人。有人取号后再叫。"),
-        CallRefusal.CHANGED_MEANWHILE: page.say(
-            "这个号的状态刚有变化，操作没有执行。请看最新状态。"
-        ),
-    }[reason]
-    return await _shown(page, id, said, 409)
+    return await _shown(page, id, *page.refusal(refused))
 
 
 async def _slip(page: StaffPage) -> ASGIApp:

@@ -66,10 +66,10 @@ async def _confirm(page: StaffPage) -> ASGIApp:
     match outcome:
         case Refused(ConfirmRefusal.UNKNOWN):
             raise ProblemError("unknown_session")
-        case Refused(ConfirmRefusal.REASON_NEEDED | ConfirmRefusal.NOBODY_CAME as why):
-            return await _session(page, confirm_refusal_text(page, why), 422)
-        case Refused(why):
-            page.flash(confirm_refusal_text(page, why))
+        case Refused(ConfirmRefusal.REASON_NEEDED | ConfirmRefusal.NOBODY_CAME):
+            return await _session(page, *page.refusal(outcome))
+        case Refused():
+            page.flash(page.refusal(outcome).text)
         case Confirmed(count, no_shows):
             said = page.say(
                 "已确认：{came}人已就诊，{no_shows}人记为爽约并收到短信。",
@@ -80,17 +80,3 @@ async def _confirm(page: StaffPage) -> ASGIApp:
         case never:
             assert_never(never)
     return page.redirect(_LIST)
-
-
-def confirm_refusal_text(page: StaffPage, refused: ConfirmRefusal) -> str:
-    """Return why nothing was confirmed, and what helps."""
-    return {
-        ConfirmRefusal.REASON_NEEDED: page.say("请写明依据。"),
-        ConfirmRefusal.NOBODY_CAME: page.say(
-            "没有勾选任何人。真的没有人来过，请勾选“没有人来过”。"
-        ),
-        ConfirmRefusal.TOO_OLD: page.say(
-            "就诊已过{days}天，不再确认，也不记爽约。", days=CONFIRM_DAYS
-        ),
-        ConfirmRefusal.NOTHING_WAITS: page.say("这个门诊没有待确认的预约，可能已由他人确认。"),
-    }[refused]

@@ -20,10 +20,19 @@ from guahao.store.hall.queues import OwnPlace
 from guahao.store.kernel.views import AppointmentView
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import Sending, StaffPage, StaffRoute
+from guahao.words.text import Words
 
 CLERK = frozenset({Role.CLERK})
 _WINDOW = "/staff/window"
 _FIELD_MAX = 60
+_HEADLINES = {
+    PickupRefusal.WRONG_PERSON: Words("证件与识别码不符"),
+    PickupRefusal.WRONG_HOSPITAL: Words("不是本院的预约"),
+    PickupRefusal.ALREADY_PICKED_UP: Words("已经取过号"),
+    PickupRefusal.NOT_BOOKED: Words("预约已取消或停诊"),
+    PickupRefusal.WRONG_DAY: Words("不是今天的预约"),
+    PickupRefusal.TOO_LATE: Words("已过取号时间"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,48 +99,11 @@ def _verdict(page: StaffPage, answer: AppointmentView | NotHandedOut | TooManyGu
                 when=page.time(answer.retry_from),
             ),
         )
-    return _refused(page, answer)
+    return Verdict(False, _HEADLINES[answer.reason].of(page.language), page.refusal(answer).text)
 
 
 def _department(page: StaffPage, view: AppointmentView) -> str:
     return page.names.name(view.session.department_name, view.session.department_name_en)
-
-
-def _refused(page: StaffPage, refused: NotHandedOut) -> Verdict:
-    """Each reason in its own words, and what the patient can do."""
-    at = "" if refused.at is None else page.time(refused.at)
-    day = "" if refused.visit_date is None else page.day(refused.visit_date)
-    said = {
-        PickupRefusal.WRONG_PERSON: (
-            page.say("证件与识别码不符"),
-            page.say(
-                "请核对识别码的8位数字和登记时用的证件原件。短信丢失时，患者可在“我的挂号”中查看，"
-                "或拨打{hotline}重发。",
-                hotline=page.hotline,
-            ),
-        ),
-        PickupRefusal.WRONG_HOSPITAL: (
-            page.say("不是本院的预约"),
-            page.say("这个预约在另一家医院或另一个院区。请患者按短信中的医院前往取号。"),
-        ),
-        PickupRefusal.ALREADY_PICKED_UP: (
-            page.say("已经取过号"),
-            page.say("这个预约已在{at}取号，不能再取。如系误操作，请在今日名单中更正。", at=at),
-        ),
-        PickupRefusal.NOT_BOOKED: (
-            page.say("预约已取消或停诊"),
-            page.say("这个预约已在{at}取消或因停诊作废。患者可在窗口现场挂号，或另行预约。", at=at),
-        ),
-        PickupRefusal.WRONG_DAY: (
-            page.say("不是今天的预约"),
-            page.say("就诊日期是{day}，只能在当天取号。", day=day),
-        ),
-        PickupRefusal.TOO_LATE: (
-            page.say("已过取号时间"),
-            page.say("取号截止于{at}，预约已失效。患者可在窗口现场挂号。", at=at),
-        ),
-    }[refused.reason]
-    return Verdict(False, *said)
 
 
 async def _ask_to_correct(page: StaffPage) -> ASGIApp:
@@ -139,7 +111,7 @@ async def _ask_to_correct(page: StaffPage) -> ASGIApp:
 
 
 async def _correction(
-    page: StaffPage, refused: str = "", reason: str = "", status: int = 200
+    page: StaffPage, refused: str = "", status: int = 200, reason: str = ""
 ) -> ASGIApp:
     id = read_id(page.request, "appointment_id", "unknown_appointment")
     entry = await flows.one_entry(page.services.platform, page.staff, id)
@@ -157,23 +129,10 @@ async def _correct(page: StaffPage) -> ASGIApp:
     match outcome:
         case Refused(WindowRefusal.UNKNOWN):
             raise ProblemError("unknown_appointment")
-        case Refused(why):
-            return await _correction(page, refusal_text(page, why), reason, 409)
+        case Refused():
+            return await _correction(page, *page.refusal(outcome), reason)
         case Done():
             page.flash(page.say("已更正，预约恢复为未取号。"))
             return page.redirect("/staff/window/today")
         case never:
             assert_never(never)
-
-
-def refusal_text(page: StaffPage, refusal: WindowRefusal) -> str:
-    """Why it was not done, and what helps."""
-    return {
-        WindowRefusal.UNKNOWN: page.say("本院没有这条记录。"),
-        WindowRefusal.NOT_PICKED_UP: page.say("这个预约现在不是“已取号”，没有可更正的。"),
-        WindowRefusal.NOT_TODAY: page.say("只能更正当天的取号，之前的不能再改。"),
-        WindowRefusal.REASON_NEEDED: page.say("请写明原因。"),
-        WindowRefusal.TOO_EARLY: page.say("还没到取号截止时间，不能结束取号。"),
-        WindowRefusal.STOPPED: page.say("这个门诊已停诊，没有要结束的取号。"),
-        WindowRefusal.TOO_OLD: page.say("只能补录今天和之前3天的取号。"),
-    }[refusal]

@@ -17,7 +17,7 @@ from guahao.rules.staff.staff import Role
 from guahao.web.http.reading import read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.at_hospital import Place, place_of
-from guahao.web.staff.hospital.hospital_rules import read_rules, rules_form, rules_refusal_text
+from guahao.web.staff.hospital.hospital_rules import read_rules, rules_form
 from guahao.web.staff.reading import read_number
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
@@ -91,8 +91,9 @@ async def _add(page: StaffPage) -> ASGIApp:
     code = typed(form.get("code", ""))
     outcome = await flows.add(page.services.platform, page.staff, code, facts, rules)
     match outcome:
-        case Refused(reason):
-            return await _new_form(page, form, rules_refusal_text(page, reason), status=422)
+        case Refused():
+            refused, status = page.refusal(outcome)
+            return await _new_form(page, form, refused, status=status)
         case Faulty(faults):
             said = page.say("没有保存：请改正标出的各栏。")
             return await _new_form(page, form, said, faults, 422)

@@ -104,14 +104,14 @@ async def _correct(page: StaffPage) -> ASGIApp:
     day = read_date(form.get("day", ""))
     like = None if form.get("like") == _OFF else read_number(form.get("like", ""))
     if day is None:
-        return await _shown(page, form, _refused_text(page, CalendarRefusal.DATE), 422)
+        return await _shown(page, form, *page.refusal(Refused(CalendarRefusal.DATE)))
     platform, reason = page.services.platform, form.get("reason", "")
     if form.get("step") != "save":
         outcome = await flows.preview(platform, whose.hospital_id, day, like, reason)
     else:
         outcome = await flows.correct(platform, whose.by, whose.hospital_id, day, like, reason)
     if isinstance(outcome, Refused):
-        return await _shown(page, form, _refused_text(page, outcome.reason), 422)
+        return await _shown(page, form, *page.refusal(outcome))
     if form.get("step") != "save":
         return await _shown(page, form, preview=outcome)
     if whose.place is None:
@@ -125,7 +125,7 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
     whose = await _whose(page)
     day = read_date(page.form.get("day", ""))
     if day is None:
-        return await _shown(page, {}, _refused_text(page, CalendarRefusal.DATE), 422)
+        return await _shown(page, {}, *page.refusal(Refused(CalendarRefusal.DATE)))
     reason = confirmed(
         page,
         Act(
@@ -143,7 +143,7 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
         return reason
     outcome = await flows.withdraw(page.services.platform, whose.by, whose.hospital_id, day, reason)
     if isinstance(outcome, Refused):
-        return await _shown(page, {}, _refused_text(page, outcome.reason), 422)
+        return await _shown(page, {}, *page.refusal(outcome))
     page.flash(page.say("已撤回更正。") if outcome else page.say("这一天没有更正。"))
     return page.redirect(f"{whose.address}?month={day:%Y-%m}")
 
@@ -153,7 +153,7 @@ async def _follow(page: StaffPage) -> ASGIApp:
     whose = await _whose(page)
     day = read_date(page.form.get("day", ""))
     if day is None:
-        return await _shown(page, {}, _refused_text(page, CalendarRefusal.DATE), 422)
+        return await _shown(page, {}, *page.refusal(Refused(CalendarRefusal.DATE)))
     reason = confirmed(
         page,
         Act(
@@ -171,7 +171,7 @@ async def _follow(page: StaffPage) -> ASGIApp:
         return reason
     reached = await flows.follow(page.services.platform, whose.by, day, reason)
     if reached is None:
-        return await _shown(page, {}, _refused_text(page, CalendarRefusal.DATE), 422)
+        return await _shown(page, {}, *page.refusal(Refused(CalendarRefusal.DATE)))
     page.flash(
         page.say(
             "撤下{free}个无人预约的门诊；{taken}个有预约的照常出诊，不再放号。",
@@ -180,11 +180,3 @@ async def _follow(page: StaffPage) -> ASGIApp:
         )
     )
     return page.redirect(f"{whose.address}?month={day:%Y-%m}")
-
-
-def _refused_text(page: StaffPage, refused: CalendarRefusal) -> str:
-    return {
-        CalendarRefusal.DATE: page.say("请选择明天起两年内的日期。"),
-        CalendarRefusal.WEEKDAY: page.say("请选择休息，或按哪个星期出诊。"),
-        CalendarRefusal.REASON: page.say("请写明原因，{most}字以内。", most=REASON_MAX),
-    }[refused]

@@ -73,7 +73,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     code = typed(page.form.get("code", ""))
     outcome = await flows.add(page.services.platform, place.staff, code, _read(page.form))
     if isinstance(outcome, Refused):
-        return await _new_form(page, place, page.form, _refusal_text(page, outcome.reason), 422)
+        return await _new_form(page, place, page.form, *page.refusal(outcome))
     page.flash(page.say("已添加。"))
     return page.redirect(f"{place.address}{_LIST}#department-{outcome}")
 
@@ -231,29 +231,6 @@ async def _after(
     if isinstance(outcome, Done):
         page.flash(said)
         return page.redirect(place.address + _LIST)
-    refused = outcome.reason
     department, reach = await _found(page, place)  # where there is none, that is the answer
     given = page.form if "name" in page.form else _as_form(department)
-    status = 422 if "name" in page.form else 409
-    if refused is DepartmentRefusal.CHANGED_MEANWHILE:
-        status = 409
-    return await _form(page, place, department, reach, given, _refusal_text(page, refused), status)
-
-
-def _refusal_text(page: StaffPage, refused: DepartmentRefusal) -> str:
-    """Why it stays as it is, and what helps."""
-    return {
-        DepartmentRefusal.UNKNOWN: page.say("本院没有这个科室。"),
-        DepartmentRefusal.NAME: page.say("请填写名称，不超过{most}个字。", most=NAME_MAX),
-        DepartmentRefusal.NAME_TAKEN: page.say("本院已有同名的科室。"),
-        DepartmentRefusal.CODE: page.say("代码须为1到32个字母、数字或 . _ -。"),
-        DepartmentRefusal.CODE_TAKEN: page.say("本院已有科室使用这个代码。"),
-        DepartmentRefusal.PARENT: page.say("请从列表中选择一级科室；一级和二级不能互换。"),
-        DepartmentRefusal.CHANGED_MEANWHILE: page.say(
-            "在您填写时，别人更改了这个科室，所以没有保存。不同之处标在各栏下面，请核对后再保存。"
-        ),
-        DepartmentRefusal.HAS_MEMBERS: page.say("这个一级科室下面还有科室，不能删除。"),
-        DepartmentRefusal.HAS_BOOKINGS: page.say(
-            "这个科室有过预约或停诊，记录要保留，不能删除。可以让它下平台，患者就看不到了。"
-        ),
-    }[refused]
+    return await _form(page, place, department, reach, given, *page.refusal(outcome))

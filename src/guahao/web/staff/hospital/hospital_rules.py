@@ -35,12 +35,12 @@ def rules_routes() -> list[StaffRoute]:
 
 
 async def _show(page: StaffPage) -> ASGIApp:
-    return await _shown(page, "")
+    return await _shown(page)
 
 
 async def _shown(
     page: StaffPage,
-    refused: str,
+    refused: str = "",
     status: int = 200,
     preview: tuple[date, HospitalRules] | None = None,
 ) -> ASGIApp:
@@ -94,20 +94,19 @@ async def _change(page: StaffPage) -> ASGIApp:
     """First what patients will read; saved when it is sent again."""
     holds_from, rules = read_date(page.form.get("holds_from", "")), read_rules(page.form)
     if holds_from is None:
-        return await _shown(page, rules_refusal_text(page, RulesRefusal.NOT_BEFORE_TOMORROW), 422)
+        return await _shown(page, *page.refusal(Refused(RulesRefusal.NOT_BEFORE_TOMORROW)))
     if rules is None:
         return await _shown(page, page.say("请填写每个时间，写成8:30这样。"), 422)
     if page.form.get("step") != "save":
         refused = check_rules(DatedRules(holds_from, rules), page.today)
         if refused is None:
-            return await _shown(page, "", preview=(holds_from, rules))
-        return await _shown(page, rules_refusal_text(page, refused), 422)
+            return await _shown(page, preview=(holds_from, rules))
+        return await _shown(page, *page.refusal(Refused(refused)))
     place = await place_of(page)
     seen = page.form.get("version", "")
     outcome = await flows.change(page.services.platform, place.staff, holds_from, rules, seen)
     if isinstance(outcome, Refused):
-        status = 409 if outcome.reason is RulesRefusal.CHANGED_MEANWHILE else 422
-        return await _shown(page, rules_refusal_text(page, outcome.reason), status)
+        return await _shown(page, *page.refusal(outcome))
     page.flash(page.say("已保存，从{day}起生效。", day=page.day(holds_from)))
     return page.redirect(f"{place.address}/rules")
 
@@ -124,8 +123,8 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
     match outcome:
         case Done():
             page.flash(page.say("已撤回。"))
-        case Refused(why):
-            page.flash(rules_refusal_text(page, why))
+        case Refused():
+            page.flash(page.refusal(outcome).text)
         case never:
             assert_never(never)
     return page.redirect(f"{place.address}/rules")
@@ -139,17 +138,3 @@ def _withdrawing(page: StaffPage, place: Place, holds_from: date) -> Act:
         f"{place.address}/rules",
         "hospitals" if place.hospital else "rules",
     )
-
-
-def rules_refusal_text(page: StaffPage, refused: RulesRefusal) -> str:
-    """Why rules are not changed, and what helps."""
-    return {
-        RulesRefusal.NOT_BEFORE_TOMORROW: page.say("新规则最早从明天起生效。"),
-        RulesRefusal.CYCLE_DAYS: page.say("预约周期须在1到92天之间；不填则为平台的三个月。"),
-        RulesRefusal.CANCEL_DAYS: page.say("退号截止须在就诊前1到30天：就诊当天不能退号。"),
-        RulesRefusal.NO_CHANGE: page.say("与当时已有的规则相同，没有更改。"),
-        RulesRefusal.CHANGED_MEANWHILE: page.say(
-            "在您填写时，别人更改了这家医院的规则，所以没有保存。请核对下面的规则，再预览一次。"
-        ),
-        RulesRefusal.NOT_PENDING: page.say("没有这条待生效的规则，或已经生效。"),
-    }[refused]

@@ -1,4 +1,4 @@
-"""Moving a person to another phone: the pages and words that window and call centre share."""
+"""Moving a person to another phone: the pages that window and call centre share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from litestar.types import ASGIApp
 from guahao.flows.people import moving
 from guahao.flows.people.moving import Moved, Waits
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.people.moving import MoveRefusal
 from guahao.rules.people.phones import spoken_phone
 from guahao.rules.staff.staff import Role
 from guahao.store.people.moves import Move
@@ -19,34 +18,6 @@ from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff.page import StaffPage, StaffRoute
 
 _CODE_MAX = 60
-_CONFLICT = 409
-
-
-def move_refusal_text(page: StaffPage, refusal: MoveRefusal) -> str:
-    """Why a person is not moved, and what helps."""
-    return {
-        MoveRefusal.PHONE_INVALID: page.say("请填写11位手机号，或带区号的座机，如010-65551234。"),
-        MoveRefusal.REASON_NEEDED: page.say("请写明原因。"),
-        MoveRefusal.UNKNOWN_PERSON: page.say(
-            "没有查到这位就诊人，或姓名与登记不一致。请核对证件。"
-        ),
-        MoveRefusal.SAME_PHONE: page.say("就诊人已经登记在这个号码上，不用转。"),
-        MoveRefusal.PHONE_FULL: page.say(
-            "新号码已登记两位就诊人，不能再加。请换一个号码，或先在“我的就诊人”里移除一位。"
-        ),
-        MoveRefusal.CODE_WRONG: page.say(
-            "验证码不对或已过期。请核对新手机上的短信，或重发验证码。"
-        ),
-        MoveRefusal.CODES_TOO_OFTEN: page.say("验证码发得太多。请一小时后再办，或换一个号码。"),
-        MoveRefusal.CHANGED_MEANWHILE: page.say(
-            "这位就诊人的登记刚刚变了，没有转。请重新查找后再办。"
-        ),
-        MoveRefusal.OVER: page.say("这个申请已经处理或过期了。请重新办理。"),
-        MoveRefusal.OWN_REQUEST: page.say("不能审批自己提出的申请，请另一位班长审批。"),
-        MoveRefusal.NOT_INDEPENDENT: page.say(
-            "您的账号由申请人开通或重置，或开通、重置不到一天，不能审批。请另一位班长审批。"
-        ),
-    }[refusal]
 
 
 class MoveView:
@@ -112,8 +83,8 @@ class MovePages:
             case Waits():
                 page.flash(page.say("新手机已验证，已交班长审批。"))
                 return page.redirect(f"{self.base}/{move_id}")
-            case Refused(reason):
-                return await self._show(page, move_refusal_text(page, reason), _CONFLICT)
+            case Refused():
+                return await self._show(page, *page.refusal(outcome))
             case never:
                 assert_never(never)
 
@@ -123,6 +94,6 @@ class MovePages:
         if outcome is None:
             raise ProblemError("not_found")
         if isinstance(outcome, Refused):
-            return await self._show(page, move_refusal_text(page, outcome.reason), _CONFLICT)
+            return await self._show(page, *page.refusal(outcome))
         page.flash(page.say("验证码已重发到新手机。"))
         return page.redirect(f"{self.base}/{move_id}")

@@ -11,7 +11,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows.integration import reconciling as flows
 from guahao.flows.integration.reconciling import Report
-from guahao.rules.integration.reconciling import NOTE_MAX, Difference, SettleRefusal
+from guahao.rules.integration.reconciling import NOTE_MAX, Difference
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role
 from guahao.sheets.write import Column, Kind, Plain, Table, csv_file, workbook
@@ -146,16 +146,9 @@ async def _settle(page: StaffPage) -> ASGIApp:
     note = page.form.get("note", "")
     outcome = await flows.settle(page.services.platform, place.staff, id, difference_id, note)
     if isinstance(outcome, Refused):
-        return await _report(page, place, _refusal(page, outcome.reason), 409)
+        return await _report(page, place, *page.refusal(outcome))
     page.flash(page.say("已记为已处理。下一次对账会显示是否一致。"))
     return page.redirect(f"{place.address}{_LIST}/{id}#difference-{difference_id}")
-
-
-def _refusal(page: StaffPage, reason: SettleRefusal) -> str:
-    return {
-        SettleRefusal.NOTE_NEEDED: page.say("请写明是怎样处理的，最多{most}个字。", most=NOTE_MAX),
-        SettleRefusal.NOT_OPEN: page.say("这条差异已处理过，或不在这次对账中。"),
-    }[reason]
 
 
 async def _settle_kind(page: StaffPage) -> ASGIApp:
@@ -181,7 +174,7 @@ async def _settle_kind(page: StaffPage) -> ASGIApp:
         return note
     outcome = await flows.settle_kind(page.services.platform, place.staff, id, kind, note)
     if isinstance(outcome, Refused):
-        return await _report(page, place, _refusal(page, outcome.reason), 409)
+        return await _report(page, place, *page.refusal(outcome))
     page.flash(page.say("已把{count}处差异记为已处理。", count=outcome))
     return page.redirect(here)
 

@@ -11,9 +11,9 @@ from guahao.flows.fairness import modes as flows
 from guahao.flows.fairness.modes import ModesOverview
 from guahao.rules.fairness.modes import (
     FIRST_COME,
+    REASON_MAX,
     REFERRAL_PERCENT_MAX,
     DatedMode,
-    ModeRefusal,
     Release,
     mode_of,
 )
@@ -24,14 +24,13 @@ from guahao.store.fairness.modes import Decision
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id
 from guahao.web.staff.at_hospital import Place, at_both, place_of
-from guahao.web.staff.confirming import REASON_LENGTH_MAX, Act, confirmed
+from guahao.web.staff.confirming import Act, confirmed
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_date, read_number
 from guahao.web.words.release_words import MODES, release_example, release_sentences
 from guahao.words.catalogue import LANGUAGES
 
 _FIELDS = ("department", "title", "mode", "referral_percent", "holds_from", "reason")
-_CONFLICT = frozenset({ModeRefusal.CHANGED_MEANWHILE})
 
 
 def release_mode_routes() -> list[StaffRoute]:
@@ -71,7 +70,7 @@ async def _shown(
         scope=lambda mode: _scope_text(page, overview, mode),
         release=lambda release: _release_text(page, release),
         referral_max=REFERRAL_PERCENT_MAX,
-        reason_max=REASON_LENGTH_MAX,
+        reason_max=REASON_MAX,
         refused=refused,
     )
 
@@ -149,26 +148,18 @@ async def _decide(page: StaffPage) -> ASGIApp:
         sentence = page.say("请选择放号方式，并填写从哪天的就诊起。")
         return await _shown(page, given, sentence, 422)
     place, reason = await place_of(page), prose(given["reason"])
-    if len(reason) > REASON_LENGTH_MAX:
-        return await _shown(page, given, _refusal_text(page, ModeRefusal.NO_REASON), 422)
     platform = page.services.platform
     if page.form.get("step") != "save":
         previewed = await flows.preview(platform, place.staff, new, reason)
         if isinstance(previewed, Refused):
-            return await _refused(page, given, previewed.reason)
+            return await _shown(page, given, *page.refusal(previewed))
         return await _shown(page, given, preview=(new, previewed))
     seen = page.form.get("version", "")
     outcome = await flows.decide(platform, place.staff, new, reason, seen)
     if isinstance(outcome, Refused):
-        return await _refused(page, given, outcome.reason)
+        return await _shown(page, given, *page.refusal(outcome))
     page.flash(page.say("已决定，从{day}的就诊起。", day=page.day(new.holds_from)))
     return page.redirect(f"{place.address}/release")
-
-
-async def _refused(page: StaffPage, given: dict[str, str], reason: ModeRefusal) -> ASGIApp:
-    return await _shown(
-        page, given, _refusal_text(page, reason), 409 if reason in _CONFLICT else 422
-    )
 
 
 async def _withdraw(page: StaffPage) -> ASGIApp:
@@ -181,11 +172,12 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
     reason = confirmed(page, _withdrawing(page, place, overview, found))
     if isinstance(reason, Answer):
         return reason
-    match await flows.withdraw(page.services.platform, place.staff, found.id, reason):
+    outcome = await flows.withdraw(page.services.platform, place.staff, found.id, reason)
+    match outcome:
         case Done():
             page.flash(page.say("已撤回。"))
-        case Refused(why):
-            page.flash(_refusal_text(page, why))
+        case Refused():
+            page.flash(page.refusal(outcome).text)
         case never:
             assert_never(never)
     return page.redirect(f"{place.address}/release")
@@ -213,26 +205,3 @@ def _withdrawing(page: StaffPage, place: Place, overview: ModesOverview, found: 
         f"{place.address}/release",
         "hospitals" if place.hospital else "release",
     )
-
-
-def _refusal_text(page: StaffPage, refused: ModeRefusal) -> str:
-    """Return why nothing is decided or withdrawn, and what helps."""
-    return {
-        ModeRefusal.UNKNOWN_DEPARTMENT: page.say("这家医院没有这个科室，请重新选择。"),
-        ModeRefusal.UNKNOWN_TITLE: page.say("没有这个职称，请重新选择。"),
-        ModeRefusal.NO_REASON: page.say(
-            "请写明原因，1到{most}个字。原因会写入操作记录。", most=REASON_LENGTH_MAX
-        ),
-        ModeRefusal.REFERRAL_PERCENT: page.say(
-            "转诊占比须在0到{most}之间。", most=REFERRAL_PERCENT_MAX
-        ),
-        ModeRefusal.ANNOUNCED: page.say(
-            "这个就诊日已经放号，或已经开始登记抽签，不能再改。请选下面写明的最早日期或以后。"
-        ),
-        ModeRefusal.TOO_FAR: page.say("日期太远，请选两年以内的日期。"),
-        ModeRefusal.CHANGED_MEANWHILE: page.say(
-            "在您填写时，别人更改了这家医院的放号方式，所以没有保存。请核对下面的决定，再预览一次。"
-        ),
-        ModeRefusal.NO_CHANGE: page.say("与当时已有的放号方式相同，没有更改。"),
-        ModeRefusal.NOT_PENDING: page.say("没有这个决定，或已撤回。"),
-    }[refused]

@@ -1,8 +1,11 @@
-"""The directory: why an entry, a title, a term or an announcement is not written."""
+"""The directory and hospitals' rules: why an entry, a department or a rule is not written."""
 
 from __future__ import annotations
 
 from guahao.rules.hospitals.announcements import BODY_MAX, TITLE_MAX, AnnouncementRefusal
+from guahao.rules.hospitals.departments import NAME_MAX as DEPARTMENT_MAX
+from guahao.rules.hospitals.departments import DepartmentRefusal
+from guahao.rules.hospitals.hospital_rules import CANCEL_DAYS_MAX, CYCLE_DAYS_MAX, RulesRefusal
 from guahao.rules.hospitals.hospitals import HospitalFault, HospitalRefusal
 from guahao.rules.hospitals.importing import FileRefusal
 from guahao.rules.hospitals.search_terms import TARGETS_MAX, WORD_MAX, WORDS_MAX, TermRefusal
@@ -14,6 +17,8 @@ from guahao.rules.hospitals.titles import NAME_MAX as TITLE_NAME_MAX
 from guahao.rules.hospitals.titles import TitleRefusal
 from guahao.web.words.refusals.sentence import Sentence, Sentences
 from guahao.words.text import Words
+
+_CODE = Sentence(422, Words("代码须为1到32个字母、数字或 . _ -。"))
 
 HOSPITALS: Sentences = {
     HospitalRefusal: {
@@ -31,7 +36,7 @@ HOSPITALS: Sentences = {
         HospitalFault.TOO_LONG: Sentence(422, Words("不能超过{most}个字。")),
         HospitalFault.GRADE: Sentence(422, Words("请从列表中选择等级。")),
         HospitalFault.PHONE: Sentence(422, Words("电话只能有数字、空格、横线、括号、顿号和“转”。")),
-        HospitalFault.CODE: Sentence(422, Words("代码须为1到32个字母、数字或 . _ -。")),
+        HospitalFault.CODE: _CODE,
         HospitalFault.CODE_TAKEN: Sentence(422, Words("已有医院使用这个代码。")),
         HospitalFault.NAME_TAKEN: Sentence(422, Words("已有同名的医院。院区请在名称中写明。")),
     },
@@ -123,6 +128,51 @@ HOSPITALS: Sentences = {
         ),
         AnnouncementRefusal.SPAN: Sentence(
             422, Words("时间不对：结束须晚于开始和现在，都不能晚于一年以后。")
+        ),
+    },
+    RulesRefusal: {
+        RulesRefusal.NOT_BEFORE_TOMORROW: Sentence(422, Words("新规则最早从明天起生效。")),
+        RulesRefusal.CYCLE_DAYS: Sentence(
+            422,
+            Words("预约周期须在1到{most}天之间；不填则为平台的三个月。"),
+            {"most": CYCLE_DAYS_MAX},
+        ),
+        RulesRefusal.CANCEL_DAYS: Sentence(
+            422,
+            Words("退号截止须在就诊前1到{most}天：就诊当天不能退号。"),
+            {"most": CANCEL_DAYS_MAX},
+        ),
+        RulesRefusal.CHANGED_MEANWHILE: Sentence(
+            409,
+            Words(
+                "在您填写时，别人更改了这家医院的规则，所以没有保存。请核对下面的规则，再预览一次。"
+            ),
+        ),
+        RulesRefusal.NO_CHANGE: Sentence(422, Words("与当时已有的规则相同，没有更改。")),
+        RulesRefusal.NOT_PENDING: Sentence(409, Words("没有这条待生效的规则，或已经生效。")),
+    },
+    DepartmentRefusal: {
+        DepartmentRefusal.UNKNOWN: Sentence(404, Words("本院没有这个科室。")),
+        DepartmentRefusal.CHANGED_MEANWHILE: Sentence(
+            409,
+            Words(
+                "在您填写时，别人更改了这个科室，所以没有保存。不同之处标在各栏下面，"
+                "请核对后再保存。"
+            ),
+        ),
+        DepartmentRefusal.NAME: Sentence(
+            422, Words("请填写名称，不超过{most}个字。"), {"most": DEPARTMENT_MAX}
+        ),
+        DepartmentRefusal.PARENT: Sentence(
+            422, Words("请从列表中选择一级科室；一级和二级不能互换。")
+        ),
+        DepartmentRefusal.NAME_TAKEN: Sentence(422, Words("本院已有同名的科室。")),
+        DepartmentRefusal.CODE: _CODE,
+        DepartmentRefusal.CODE_TAKEN: Sentence(422, Words("本院已有科室使用这个代码。")),
+        DepartmentRefusal.HAS_MEMBERS: Sentence(409, Words("这个一级科室下面还有科室，不能删除。")),
+        DepartmentRefusal.HAS_BOOKINGS: Sentence(
+            409,
+            Words("这个科室有过预约或停诊，记录要保留，不能删除。可以让它下平台，患者就看不到了。"),
         ),
     },
 }

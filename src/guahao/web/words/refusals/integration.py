@@ -1,9 +1,10 @@
-"""Hospitals' systems and webhooks: why they are not added or changed."""
+"""Hospitals' systems, webhooks and lists: why one is not added, changed or settled."""
 
 from __future__ import annotations
 
 from guahao.rules.integration.clients import NAME_LENGTH_MAX, OVERLAP_HOURS_MAX, ClientRefusal
 from guahao.rules.integration.pushing import WebhookRefusal
+from guahao.rules.integration.reconciling import NOTE_MAX, SettleRefusal
 from guahao.web.words.refusals.sentence import Sentence, Sentences
 from guahao.words.text import Words
 
@@ -35,5 +36,11 @@ INTEGRATION: Sentences = {
         WebhookRefusal.UNKNOWN: Sentence(
             409, Words("请先选择医院；更改密钥和开关前，须已设置推送地址。")
         ),
+    },
+    SettleRefusal: {
+        SettleRefusal.NOTE_NEEDED: Sentence(
+            422, Words("请写明是怎样处理的，最多{most}个字。"), {"most": NOTE_MAX}
+        ),
+        SettleRefusal.NOT_OPEN: Sentence(409, Words("这条差异已处理过，或不在这次对账中。")),
     },
 }

@@ -13,7 +13,8 @@ from guahao.words.text import Words
 class Sentence:
     """The status of the answer, and what happened and what helps.
 
-    `facts`: values of {places} that are always the same; the page fills in the others.
+    `facts`: values of {places} that are always the same. The others are fields of the refusal,
+    {hotline}, or what a page adds.
     """
 
     status: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guahao.rules.booking.replacing import OfferRefusal
 from guahao.rules.supply.bulk import SESSIONS_MAX, TARGETS_MAX, BulkRefusal
+from guahao.rules.supply.calendar import REASON_MAX, CalendarRefusal
 from guahao.rules.supply.changes import SessionRefusal
 from guahao.rules.supply.fees import FeeRefusal
 from guahao.rules.supply.planning import CAPACITY_MAX, FEE_MAX_FEN, FEN, PlanRefusal
@@ -76,6 +77,13 @@ SUPPLY: Sentences = {
             ),
         ),
         FeeRefusal.NO_CHANGE: Sentence(422, Words("从那天起已经是这个费用，没有更改。")),
+    },
+    CalendarRefusal: {
+        CalendarRefusal.DATE: Sentence(422, Words("请选择明天起两年内的日期。")),
+        CalendarRefusal.WEEKDAY: Sentence(422, Words("请选择休息，或按哪个星期出诊。")),
+        CalendarRefusal.REASON: Sentence(
+            422, Words("请写明原因，{most}字以内。"), {"most": REASON_MAX}
+        ),
     },
     StopRefusal: {
         StopRefusal.UNKNOWN: Sentence(404, Words("本院没有这次停诊。")),
