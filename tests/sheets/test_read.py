@@ -64,7 +64,6 @@ def test_excel_cells_come_with_their_kinds() -> None:
     ]
     assert isinstance(book, Book)
     assert book.sheets[0].merged == (Merged(4, 0, 5, 1),)
-    assert [row.cell(0).is_formula_error for row in book.sheets[0].rows()][2:] == [True, False]
 
 
 def test_a_workbook_of_old_excel_is_read_like_a_new_one() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from guahao.wechat.callback import STALE_SECONDS, Callback, RefusedError
 from guahao.wechat.crypto import Envelope, EnvelopeError
-from guahao.wechat.signature import is_signature, js_signature, signature
+from guahao.wechat.signature import is_signature, signature
 from guahao.wechat.xml import MalformedError, read_fields, write_fields
 
 TOKEN, KEY, APPID = "AAAAA", "A" * 43, "wxba5fad812f8e6fb9"
@@ -53,27 +53,6 @@ def test_the_published_check_has_the_published_signature() -> None:
 def test_the_published_message_has_the_published_signature_and_opens() -> None:
     assert is_signature(SIGNED, TOKEN, *MESSAGE.values(), SEALED)
     assert Envelope(KEY, APPID).open(SEALED) == '{"demo_resp":"good luck"}'
-
-
-def test_a_page_s_signature_leaves_out_what_stands_after_the_hash() -> None:
-    ticket, nonce, timestamp = (
-        "sM4AOVdWfPE4DxkXGEs8VMCPGGVi4C3VM0P37wVUCFvkVAy",
-        "Wm3WZ",
-        "1414587457",
-    )
-    url = "http://mp.weixin.qq.com?params=value"
-    known = js_signature(ticket, nonce, timestamp, url)
-    assert known == js_signature(ticket, nonce, timestamp, f"{url}#anchor")
-    assert known != js_signature(ticket, nonce, timestamp, f"{url}&more=1")
-
-
-def test_the_published_page_has_the_published_signature() -> None:
-    ticket = (
-        "sM4AOVdWfPE4DxkXGEs8VMCPGGVi4C3VM0P37wVUCFvkVAy_90u5h9nbSlYy3-Sl-HhTdfl2fzFy1AOcHKP7qg"
-    )
-    page = "http://mp.weixin.qq.com?params=value"
-    found = js_signature(ticket, "Wm3WZYTPz0wzccnW", "1414587457", page)
-    assert found == "0f9de62fce790f9a083d5c99e95740ceb90c27ed"
 
 
 # Signatures -----------------------------------------------------------------------------------

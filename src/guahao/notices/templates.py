@@ -448,4 +448,3 @@ _OVER = Words("已截止", "sms")  # instead of a moment that has passed
 
 FALLBACK_LANGUAGE: Language = "zh"  # every gateway speaks it
 KINDS = tuple(TEMPLATES)
-CHINESE_TEXTS = tuple(template.zh for template in TEMPLATES.values())

@@ -40,11 +40,6 @@ class Cell:
         """Return the column's letter: A for column 0."""
         return column_letter(self.column)
 
-    @property
-    def is_formula_error(self) -> bool:
-        """Return whether the cell has a failed formula."""
-        return self.value in FORMULA_ERRORS
-
 
 @dataclass(frozen=True, slots=True)
 class Row:

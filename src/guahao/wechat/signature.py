@@ -15,10 +15,3 @@ def signature(*parts: str) -> str:
 def is_signature(given: str, *parts: str) -> bool:
     """Return whether `given` signs these parts, compared in constant time."""
     return hmac.compare_digest(given.encode(), signature(*parts).encode())
-
-
-def js_signature(ticket: str, nonce: str, timestamp: str, url: str) -> str:
-    """The signature with which a page of ours may use WeChat's JavaScript (JS-SDK)."""
-    page = url.partition("#")[0]
-    text = f"jsapi_ticket={ticket}&noncestr={nonce}&timestamp={timestamp}&url={page}"
-    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -6,7 +6,6 @@ from datetime import date, timedelta
 
 import pytest
 from tests.rules.helpers import (
-    COUNTED,
     SOON,
     day,
     decide,
@@ -17,7 +16,7 @@ from tests.rules.helpers import (
     word,
 )
 
-from guahao.rules.kernel.facts import COUNTED_STATUSES, CountedAppointment
+from guahao.rules.kernel.facts import CountedAppointment
 from guahao.rules.kernel.limits import Policy, add_months, fullest_in_days, fullest_in_months
 from guahao.rules.kernel.outcomes import Decision, Refusal, Refused
 
@@ -113,10 +112,6 @@ def test_five_bookings_in_any_three_months(visit_date: str, held: str, answer: s
         dates.append(f"{year}-{text[-5:]}")
     at = (day(visit_date) - timedelta(days=20)).isoformat()
     assert word(book_on(visit_date, *dates, at=f"{at} 10:00")) == answer
-
-
-def test_what_counts_is_what_the_law_says_counts() -> None:
-    assert set(COUNTED_STATUSES) == COUNTED
 
 
 @pytest.mark.parametrize(

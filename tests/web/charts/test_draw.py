@@ -10,7 +10,7 @@ import pytest
 from tests.web.charts.drawings import Drawing, drawings
 
 from guahao.web.charts import Chart, Heat, Series, draw, of_most_five
-from guahao.web.charts.chart import count_text, percent_text
+from guahao.web.charts.chart import count_text
 from guahao.web.charts.draw import SIZE
 from guahao.web.charts.scale import text_width
 
@@ -190,4 +190,3 @@ def test_more_than_five_series_end_as_others() -> None:
 
 def test_numbers_are_written_as_people_do() -> None:
     assert [count_text(n) for n in (0, 3.0, 2.5, 12345)] == ["0", "3", "2.5", "12,345"]
-    assert percent_text(0.125) == "12.5%"

@@ -49,7 +49,7 @@ def sentences() -> Iterator[str]:
         if reply.dated is not None:
             yield reply.dated.zh
     yield from (text for text, _ in said())
-    yield from templates.CHINESE_TEXTS
+    yield from (template.zh for template in templates.TEMPLATES.values())
     yield from wechat_texts()
     for page in ("help.zh.html", "help_parts.zh.html"):
         text = (Path(guahao.web.__file__).parent / "templates" / page).read_text("utf-8")

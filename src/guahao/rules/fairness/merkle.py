@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import islice
 
-HASH_BYTES = 32
 _BATCH = 1024  # leaves, a power of two
 
 

@@ -115,11 +115,6 @@ class Meaning:
         return max(self.hospitals.values(), default=0) > max(self.departments.values(), default=0)
 
     @property
-    def complaints(self) -> list[SearchTerm]:
-        """Return the complaints that were recognised."""
-        return [term for term in self.terms if term.facts.kind is TermKind.COMPLAINT]
-
-    @property
     def urgent(self) -> bool:
         """Return whether something recognised may be an emergency."""
         return any(term.facts.urgent for term in self.terms)

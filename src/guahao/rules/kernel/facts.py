@@ -9,12 +9,6 @@ from datetime import date, datetime, time
 from guahao.rules.kernel.limits import HospitalRules, Policy
 from guahao.rules.kernel.values import value
 
-COUNTED_STATUSES = (
-    "booked",
-    "picked_up",
-    "no_show",
-    "unverified",
-)  # against the limits (S12); the other statuses free them
 PERIODS = ("morning", "afternoon", "evening")
 
 

@@ -27,7 +27,6 @@ class ServerFacts:
     segment_bytes: int
     database: str
     data_directory: str | None
-    is_standby: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,7 @@ _SERVER = """
            (SELECT setting::bigint FROM pg_settings WHERE name = 'wal_segment_size')
                AS segment_bytes,
            current_database() AS database,
-           (SELECT setting FROM pg_settings WHERE name = 'data_directory') AS data_directory,
-           pg_is_in_recovery() AS is_standby
+           (SELECT setting FROM pg_settings WHERE name = 'data_directory') AS data_directory
 """
 
 

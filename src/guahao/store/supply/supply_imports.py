@@ -30,7 +30,6 @@ class Import:
     checked_anew: bool
     at: datetime
     decided_at: datetime | None
-    applied_at: datetime | None
     include_hidden: bool
 
     @property
@@ -55,7 +54,7 @@ class BookableDepartment:
 
 _IMPORT = """
     SELECT id, hospital_id, who_kind, who_id, who_name, filename, state, step, step_done, step_of,
-           found, checked_anew, at, decided_at, applied_at, include_hidden
+           found, checked_anew, at, decided_at, include_hidden
     FROM supply_imports
 """
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 SERIES_MAX = 5  # more cannot be told apart
-_HUNDRED = 100
 
 Number = int | float
 Write = Callable[[Number], str]
@@ -17,11 +16,6 @@ def count_text(value: Number) -> str:
     """Write 1,234, with a decimal only where there is a fraction."""
     rounded = round(value, 1)
     return f"{int(rounded):,}" if rounded == int(rounded) else f"{rounded:,.1f}"
-
-
-def percent_text(value: Number) -> str:
-    """Write a share as 12.5%."""
-    return f"{value * _HUNDRED:.1f}%"
 
 
 @dataclass(frozen=True, slots=True)

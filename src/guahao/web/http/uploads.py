@@ -13,7 +13,6 @@ from guahao.web.http.forms import FIELDS_MAX, cleaned, read_fields
 from guahao.web.http.reading import ApiRequest, ProblemError, body_bytes, header
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-CSV = "text/csv; charset=utf-8"
 
 _FORM = "multipart/form-data"
 _FIELDS_BYTES_MAX = 64 * 1024  # for the other fields and the multipart overhead

@@ -63,7 +63,6 @@ class ChangedSession:
 class CopiedSession:
     """A session of the copied week on a date of another week, and what becomes of it."""
 
-    source_id: int
     wanted: SessionTerms
     outcome: CopyFate | SessionRefused
 
@@ -251,7 +250,7 @@ async def _decide_copy(
             wanted = replace(terms, visit_date=day.day, fee_fen=fee_fen)
             on_day = [other.terms for other in there if other.visit_date == day.day]
             outcome = decide_copy(wanted, day, on_day, offered, tx.now.date())
-            found.append(CopiedSession(session.id, wanted, outcome))
+            found.append(CopiedSession(wanted, outcome))
     return found
 
 

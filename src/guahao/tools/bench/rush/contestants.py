@@ -24,7 +24,6 @@ ASKS_TWICE = 0.5  # of them
 REACTION_SECONDS = (0.1, 0.7)
 PATIENCE_SECONDS = 40  # after the release; then all places are gone
 BOOKED, OVER = "booked", frozenset({"booked", "sold_out"})
-_NOT_RELEASED = "not_released"
 _ANSWER_SECONDS = 10.0
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-WIDTH = 640
-HEIGHT = 132
 _LEFT, _RIGHT = 12, 628
 _LABEL_SPACE = 120  # a label nearer to the edge begins or ends at it
 
