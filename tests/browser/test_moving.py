@@ -141,7 +141,7 @@ async def test_an_agent_verifies_by_sms_and_a_supervisor_sees_requests(
     await desk.fill("姓名（与证件一致）", "余示例")
     await desk.fill("证件号码", resident_id(303))
     await desk.fill("新手机号，或带区号的座机", "010-65551234转801")
-    await desk.fill("凭什么相信是本人（写入操作记录）", "能说出去年的就诊和住址")
+    await desk.fill("确认是本人的依据（写入操作记录）", "能说出去年的就诊和住址")
     await desk.press("发送验证码")
     await look(desk, "move-waits")
     supervisor = await at_work(new_visitor, "supervisor")

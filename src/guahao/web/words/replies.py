@@ -470,7 +470,7 @@ _CANCELLING: dict[str, Reply] = {
     "call_back_unchosen": Reply(
         422,
         Words("请选事由和时间"),
-        Words("请选什么事、什么时候打给您，再提交。"),
+        Words("请选择回电事由和时段，再提交。"),
     ),
     RescheduleRefusal.SAME_SESSION: Reply(
         422,

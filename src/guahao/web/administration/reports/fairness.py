@@ -263,7 +263,7 @@ def _proposals(page: StaffPage, found: Proposals) -> Part:
         Table(page.say("建议改为抽签放号"), head, table),
         note=page.say(
             "最近{releases}次放号，至少一半在{minutes}分钟内约满的科室和职称。这只是建议："
-            "由管理员或医院决定，从哪个就诊日起，为什么。",
+            "是否采用、从哪个就诊日起、理由是什么，由管理员或医院决定。",
             releases=RELEASES,
             minutes=minutes,
         ),
