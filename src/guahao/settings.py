@@ -603,9 +603,9 @@ def _check_urls(settings: Settings) -> None:
 
 
 def _is_database_url(text: str) -> bool:
-    """Whether libpq reads it as it was meant: no part of a password taken for a host or database.
+    """Return whether libpq reads this as a URL without misreading part of the password.
 
-    Such a part would stand in the message of every failed connection.
+    A part that it took for a host or database would be in the message of every failed connection.
     """
     try:
         found = conninfo_to_dict(text)

@@ -1,10 +1,9 @@
 """Run the background tasks, in workers that survive restarts of the database.
 
-procrastinate's worker ends where one of its side tasks fails, goes on for ever with a job whose
-end it could not record, and once another process has taken it for dead takes no more jobs. So all
-workers of a process form a generation that shares its fate: the first error of a connection ends
-it, and the next begins under new numbers once the database answers. What the old ones had begun
-they finish meanwhile; the jobs that they leave behind belong to no living worker and are freed.
+procrastinate's worker does not recover from every lost connection: it may stop, hang on a job, or
+take no more jobs. So the first lost connection ends a generation, all workers of the process, and
+the next one starts once the database answers. The old one finishes its running jobs; jobs that it
+leaves behind have no living worker and are freed.
 """
 
 from __future__ import annotations

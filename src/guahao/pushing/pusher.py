@@ -56,7 +56,7 @@ class Round:
 
     @property
     def room(self) -> int:
-        """How many appointments more; to a hospital that was down, one event is sent as a probe."""
+        """Return how many appointments still fit; a hospital that was down gets one as a probe."""
         return (1 if self.is_probe else ROUND) - len(self.turns)
 
     @property

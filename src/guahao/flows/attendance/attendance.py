@@ -56,7 +56,7 @@ async def report(
 async def _report_chunk(
     platform: Platform, by: OfHospital, wanted: Mapping[int, bool]
 ) -> dict[int, Reported | Refused[AttendanceRefusal]]:
-    """`wanted`: whether each was seen, by appointment."""
+    """Record a chunk of reports. `wanted`: whether each patient was seen, by appointment."""
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         await penalty_store.lock_appointments_persons_and_sessions(act.tx, list(wanted))
         found = await lock_appointments(act.tx, list(wanted))
@@ -68,7 +68,7 @@ async def _report_chunk(
         }
         written = await _write(act.tx, platform, changed) if changed else {}
         for id in changed.keys() - written.keys():
-            # What may be no no-show stays as it is, and the hospital is told so.
+            # Bookings that must not become no-shows keep their status; report it unchanged.
             outcomes[id] = Reported(found[id].facts.status, changed=False)
         if written:
             await act.record("report_attendance", detail={"appointments": written})

@@ -66,10 +66,10 @@ async def things(
 async def verify_trail(
     platform: Platform, noted: Head | None = None, progress: Progress | None = None
 ) -> TrailVerdict:
-    """Walk the whole chain from its first entry to its head, in one snapshot.
+    """Verify the whole chain from its first entry to its head, in one snapshot.
 
-    `noted`: a head of earlier, kept outside of the database; with it, it is found out too
-    when somebody cut the end off and wrote the head anew, even with the key.
+    `noted`: an earlier head, stored outside the database. With it, truncation and a rewritten
+    head are detected, even where the key was used.
     """
     async with platform.db.transaction() as tx:
         await store.set_snapshot(tx)

@@ -1,7 +1,7 @@
 """Let a hospital's information system in, and log what it called.
 
-To add a call: an `Endpoint` with its `scope`, a function given a `Visit` that returns an answer,
-and `access.route(endpoint, function)` in the list of its module. A caller that is not let in never
+To add a call: an `Endpoint` with its `scope`, a function that takes a `CallRequest` and returns an
+answer, and `access.route(endpoint, function)` in the list of its module. A caller that is not let in never
 reaches the function; every call of a known client is in the log, refused or not.
 """
 
@@ -38,8 +38,8 @@ _log = structlog.get_logger("guahao.web")
 
 
 @dataclass(slots=True)
-class Visit:
-    """One call. `items_ok` and `items_failed` are for the log; `why` is set by a refusal."""
+class CallRequest:
+    """A call of a hospital's system. `items_ok`, `items_failed` and a refusal's `why` are logged."""
 
     services: Services
     request: ApiRequest
@@ -52,23 +52,23 @@ class Visit:
 
     @property
     def client(self) -> Client:
-        """Who was let in."""
+        """Return the authenticated client."""
         assert self.caller is not None
         return self.caller
 
     @property
     def language(self) -> Language:
-        """In which the answer speaks."""
+        """Return the language of the answer."""
         return reader_language(self.request.scope)
 
     def refuse(self, code: str, **more: Any) -> Answer:
-        """An outcome that is not what the caller wished for; `more` as `Replies.problem` takes."""
+        """Return the problem for this code; `more` as `Replies.problem` takes."""
         self.why = code
         problem = self.services.replies.problem(code, self.language, **more)
         return problem_answer(self.request.scope, problem)
 
 
-Work = Callable[[Visit], Awaitable[Answer]]
+Work = Callable[[CallRequest], Awaitable[Answer]]
 
 
 class Access:
@@ -80,15 +80,15 @@ class Access:
         self.tokens = HospitalTokens(key, services.platform.db.clock)
 
     def route(self, endpoint: Endpoint, work: Work) -> Route:
-        """A call for whom `call.scope` lets in."""
+        """Return the route of a call that needs the endpoint's scope."""
 
-        async def admitted(visit: Visit) -> Answer:
-            return await self._admit(endpoint, visit) or await work(visit)
+        async def admitted(call: CallRequest) -> Answer:
+            return await self._admit(endpoint, call) or await work(call)
 
         return self.open_route(endpoint, admitted)
 
     def open_route(self, endpoint: Endpoint, work: Work) -> Route:
-        """A call that finds out by itself who its caller is."""
+        """Return the route of a call that authenticates its caller itself."""
 
         async def answer(request: ApiRequest) -> ASGIApp:
             return await self._answer(endpoint, request, work)
@@ -96,57 +96,57 @@ class Access:
         return Route(endpoint, answer)
 
     async def _answer(self, endpoint: Endpoint, request: ApiRequest, work: Work) -> Answer:
-        visit = Visit(self.services, request, secrets.token_hex(8), time.perf_counter())
+        call = CallRequest(self.services, request, secrets.token_hex(8), time.perf_counter())
         try:
-            answer = await work(visit)
+            answer = await work(call)
         except ProblemError as error:
-            answer = visit.refuse(error.code, field=error.field)
+            answer = call.refuse(error.code, field=error.field)
         except (InterfaceError, OperationalError):
             raise  # where the database is away, so is the log
         except Exception:
-            visit.why = "internal_error"
-            await self._note(endpoint, visit, _SERVER_ERROR)
+            call.why = "internal_error"
+            await self._note(endpoint, call, _SERVER_ERROR)
             raise
-        await self._note(endpoint, visit, answer.status)
-        answer.headers = [*answer.headers, (b"x-request-id", visit.request_id.encode())]
+        await self._note(endpoint, call, answer.status)
+        answer.headers = [*answer.headers, (b"x-request-id", call.request_id.encode())]
         return answer
 
-    async def _admit(self, endpoint: Endpoint, visit: Visit) -> Answer | None:
-        """None once the visit has its client."""
-        claims = self.tokens.claims_of(visit.request.scope)
-        certificate = self.services.callers.certificate(visit.request.scope)
+    async def _admit(self, endpoint: Endpoint, call: CallRequest) -> Answer | None:
+        """Set the call's client, or return the refusal."""
+        claims = self.tokens.claims_of(call.request.scope)
+        certificate = self.services.callers.certificate(call.request.scope)
         outcome = await admit(self.services.platform, claims, endpoint.scope or None, certificate)
         match outcome:
             case Client():
-                visit.caller = outcome
+                call.caller = outcome
                 return None
             case NotAdmitted(reason):
-                visit.caller = outcome.client
-                answer = visit.refuse(_code(reason))
-                visit.why = reason
+                call.caller = outcome.client
+                answer = call.refuse(_code(reason))
+                call.why = reason
                 return answer
             case TooManyCalls(retry_after_seconds=seconds, client=client):
-                visit.caller = client
-                return visit.refuse("hospital_calls", retry_after_seconds=seconds)
+                call.caller = client
+                return call.refuse("hospital_calls", retry_after_seconds=seconds)
             case never:
                 assert_never(never)
 
-    async def _note(self, endpoint: Endpoint, visit: Visit, status: int) -> None:
-        """Strangers are in the process's log alone: they must not fill the hospitals'."""
+    async def _note(self, endpoint: Endpoint, call: CallRequest, status: int) -> None:
+        """Log a call; strangers only in the process's log, so that they do not fill hospitals'."""
         name = f"{endpoint.method} {endpoint.path}"
-        if visit.caller is None:
-            _log.warning("hospital_call_refused", call=name, status=status, why=visit.why)
+        if call.caller is None:
+            _log.warning("hospital_call_refused", call=name, status=status, why=call.why)
             return
-        call = CallOutcome(
+        outcome = CallOutcome(
             name,
             status,
-            visit.why if status >= _ERROR else "",
-            visit.items_ok,
-            visit.items_failed,
-            round((time.perf_counter() - visit.started) * 1000),
-            visit.request_id,
+            call.why if status >= _ERROR else "",
+            call.items_ok,
+            call.items_failed,
+            round((time.perf_counter() - call.started) * 1000),
+            call.request_id,
         )
-        await save_call(self.services.platform, visit.caller, call)
+        await save_call(self.services.platform, call.caller, outcome)
 
 
 def _code(reason: AccessRefusal) -> str:

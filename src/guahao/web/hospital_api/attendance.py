@@ -18,7 +18,7 @@ from guahao.web.api.appointments import LookupIn
 from guahao.web.api.queue import QueueOut, place_out
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
-from guahao.web.hospital_api.access import TAG, Access, Visit
+from guahao.web.hospital_api.access import TAG, Access, CallRequest
 from guahao.web.hospital_api.bookings import (
     EXAMPLE_BOOKING,
     HospitalPatientOut,
@@ -27,7 +27,7 @@ from guahao.web.hospital_api.bookings import (
 )
 from guahao.web.hospital_api.bulk import BulkReader, ItemsMax, Unreadable, counted
 from guahao.web.http.answers import Answer, json_answer
-from guahao.web.http.reading import ID_MAX, Id, read_body
+from guahao.web.http.reading import Id, read_body
 from guahao.words.text import Words
 
 RESULTS = ("changed", "unchanged", "refused")
@@ -117,22 +117,22 @@ def attendance_routes(access: Access) -> list[Route]:
     return [access.route(_PICK_UP, _pick_up), access.route(_ATTENDANCE, _attendance)]
 
 
-async def _pick_up(visit: Visit) -> Answer:
-    body = await read_body(visit.request, _lookup)
-    platform, client = visit.services.platform, visit.client
+async def _pick_up(call: CallRequest) -> Answer:
+    body = await read_body(call.request, _lookup)
+    platform, client = call.services.platform, call.client
     outcome = await hand_out(platform, client, body.code, body.id_no)
     if isinstance(outcome, TooManyGuesses):
-        return guesses_throttled(visit, outcome)
+        return guesses_throttled(call, outcome)
     if isinstance(outcome, NotHandedOut):
         wrong_day = outcome.reason is PickupRefusal.WRONG_DAY
-        return visit.refuse(
+        return call.refuse(
             outcome.reason,
             visit_from=outcome.visit_date if wrong_day else None,
             deadline=outcome.at,
         )
     booking = await hospital_bookings.own_booking(platform, client, outcome.id)
     assert booking is not None
-    visit.items_ok = 1
+    call.items_ok = 1
     shown = booking_out(booking, masked=True)
     place = (await own_places(platform, [outcome.id])).get(outcome.id)
     if place is not None:
@@ -140,42 +140,36 @@ async def _pick_up(visit: Visit) -> Answer:
     return json_answer(shown)
 
 
-async def _attendance(visit: Visit) -> Answer:
-    items = await _reader.read(visit)
+async def _attendance(call: CallRequest) -> Answer:
+    items = await _reader.read(call)
     reports = [
-        Report(one.appointment_id, one.seen)
-        for one in items
-        if isinstance(one, HospitalAttendanceItemIn)
+        Report(item.appointment_id, item.seen)
+        for item in items
+        if isinstance(item, HospitalAttendanceItemIn)
     ]
-    found = iter(await report(visit.services.platform, visit.client, reports))
+    found = iter(await report(call.services.platform, call.client, reports))
     shown = [
-        _unreadable(visit, one)
-        if isinstance(one, Unreadable)
-        else _item_out(visit, one.appointment_id, next(found))
-        for one in items
+        _refused(call, item.id, item.code, item.field)
+        if isinstance(item, Unreadable)
+        else _item_out(call, item.appointment_id, next(found))
+        for item in items
     ]
-    return json_answer(HospitalAttendanceOut(**counted(visit, RESULTS, shown), items=shown))
-
-
-def _unreadable(visit: Visit, one: Unreadable) -> HospitalAttendanceItemOut:
-    name = one.name
-    known = isinstance(name, int) and not isinstance(name, bool) and 0 < name <= ID_MAX
-    return _refused(visit, name if known else None, one.code, one.field)
+    return json_answer(HospitalAttendanceOut(**counted(call, RESULTS, shown), items=shown))
 
 
 def _item_out(
-    visit: Visit, id: int, outcome: Reported | Refused[AttendanceRefusal]
+    call: CallRequest, id: int, outcome: Reported | Refused[AttendanceRefusal]
 ) -> HospitalAttendanceItemOut:
     if isinstance(outcome, Refused):
-        return _refused(visit, id, outcome.reason, None)
+        return _refused(call, id, outcome.reason, None)
     result = "changed" if outcome.changed else "unchanged"
     return HospitalAttendanceItemOut(id, result, outcome.status)
 
 
 def _refused(
-    visit: Visit, id: int | None, code: str, field: str | None
+    call: CallRequest, id: int | None, code: str, field: str | None
 ) -> HospitalAttendanceItemOut:
-    problem = visit.services.replies.problem(code, visit.language, field=field)
+    problem = call.services.replies.problem(code, call.language, field=field)
     return HospitalAttendanceItemOut(
         id,
         "refused",

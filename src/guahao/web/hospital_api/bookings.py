@@ -20,7 +20,7 @@ from guahao.web.api.queue import QueueOut
 from guahao.web.api.services import Route
 from guahao.web.api.sessions import Period, clock
 from guahao.web.framework.openapi import Endpoint
-from guahao.web.hospital_api.access import TAG, Access, Visit
+from guahao.web.hospital_api.access import TAG, Access, CallRequest
 from guahao.web.hospital_api.calls import Limit
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import Id, ProblemError, read_body, read_query
@@ -180,23 +180,23 @@ def booking_routes(access: Access) -> list[Route]:
     ]
 
 
-async def _listed(visit: Visit) -> Answer:
-    query = read_query(visit.request, HospitalBookingQuery)
+async def _listed(call: CallRequest) -> Answer:
+    query = read_query(call.request, HospitalBookingQuery)
     found, after = await flows.bookings_of_day(
-        visit.services.platform, visit.client, query.visit_date, query.cursor or None, query.limit
+        call.services.platform, call.client, query.visit_date, query.cursor or None, query.limit
     )
-    visit.items_ok = len(found)
+    call.items_ok = len(found)
     items = [booking_out(one) for one in found]
     return json_answer(HospitalBookingList(items, None if after is None else str(after)))
 
 
-async def _changes(visit: Visit) -> Answer:
-    query = read_query(visit.request, HospitalChangeQuery)
+async def _changes(call: CallRequest) -> Answer:
+    query = read_query(call.request, HospitalChangeQuery)
     after = EventCursor.read(query.after) if query.after else BEGINNING
     if after is None:
         raise ProblemError("invalid_field", field="after")
-    found = await flows.changes(visit.services.platform, visit.client, after, query.limit)
-    visit.items_ok = len(found.events)
+    found = await flows.changes(call.services.platform, call.client, after, query.limit)
+    call.items_ok = len(found.events)
     shown = {id: booking_out(one) for id, one in found.bookings.items()}
     items = [
         HospitalChangeOut(
@@ -211,22 +211,22 @@ async def _changes(visit: Visit) -> Answer:
     return json_answer(HospitalChangeList(items, str(found.next), found.complete))
 
 
-async def _look_up(visit: Visit) -> Answer:
-    body = await read_body(visit.request, _lookup)
-    found = await flows.look_up(visit.services.platform, visit.client, body.code, body.id_no)
+async def _look_up(call: CallRequest) -> Answer:
+    body = await read_body(call.request, _lookup)
+    found = await flows.look_up(call.services.platform, call.client, body.code, body.id_no)
     if isinstance(found, TooManyGuesses):
-        return guesses_throttled(visit, found)
+        return guesses_throttled(call, found)
     if found is None:
         raise ProblemError("own_booking_unknown")
-    visit.items_ok = 1
+    call.items_ok = 1
     return json_answer(booking_out(found))
 
 
-def guesses_throttled(visit: Visit, found: TooManyGuesses) -> Answer:
+def guesses_throttled(call: CallRequest, found: TooManyGuesses) -> Answer:
     """Wrong codes or documents too often."""
-    left = found.retry_from - visit.services.platform.db.clock()
+    left = found.retry_from - call.services.platform.db.clock()
     seconds = max(1, round(left.total_seconds()))
-    return visit.refuse("guesses_throttled", retry_after_seconds=seconds)
+    return call.refuse("guesses_throttled", retry_after_seconds=seconds)
 
 
 def booking_out(one: HospitalBooking, *, masked: bool = False) -> HospitalBookingOut:

@@ -12,9 +12,9 @@ from msgspec import UNSET, UnsetType
 from guahao.flows.supply.feeding import ITEMS_MAX, Outcome
 from guahao.rules.supply.changes import SessionRefused, UpsertResult
 from guahao.rules.supply.feeding import ItemRefusal
-from guahao.web.hospital_api.access import Visit
+from guahao.web.hospital_api.access import CallRequest
 from guahao.web.http.answers import Answer, json_answer
-from guahao.web.http.reading import ProblemError, invalid, read_body
+from guahao.web.http.reading import ID_MAX, ProblemError, invalid, read_body
 from guahao.words.text import Words
 
 _NAME_MAX = 64  # characters of an external id
@@ -102,6 +102,17 @@ class Unreadable:
     code: str
     field: str | None
 
+    @property
+    def external_id(self) -> str | None:
+        """Return the name as the hospital's id, shortened, if it is a text."""
+        return self.name[:_NAME_MAX] if isinstance(self.name, str) else None
+
+    @property
+    def id(self) -> int | None:
+        """Return the name as an id of the platform, if it can be one."""
+        is_number = isinstance(self.name, int) and not isinstance(self.name, bool)
+        return self.name if is_number and 0 < self.name <= ID_MAX else None
+
 
 class BulkReader(Generic[Item]):
     """Reads the items of a body, each strictly and for itself; `key` is what names one."""
@@ -111,10 +122,10 @@ class BulkReader(Generic[Item]):
         self._item = msgspec.json.Decoder(item)
         self._key = key
 
-    async def read(self, visit: Visit) -> list[Item | Unreadable]:
-        """All items; raises ProblemError where there is no list of them, or too large a one."""
+    async def read(self, call: CallRequest) -> list[Item | Unreadable]:
+        """Return all items; raise ProblemError where there is no list of them, or too large a one."""
         try:
-            body = await read_body(visit.request, self._body, BYTES_MAX)
+            body = await read_body(call.request, self._body, BYTES_MAX)
         except ProblemError as error:
             if error.code == "body_too_large":
                 raise ProblemError("list_too_large") from None
@@ -140,57 +151,52 @@ class BulkReader(Generic[Item]):
         return item.get(self._key) if isinstance(item, dict) else None
 
 
-def bulk_answer(visit: Visit, items_in: Sequence[Any], readable: Iterable[Outcome]) -> Answer:
-    """What became of the items, counted. `readable`: the outcomes of those that could be read."""
+def bulk_answer(call: CallRequest, items_in: Sequence[Any], readable: Iterable[Outcome]) -> Answer:
+    """Return what became of the items, counted. `readable`: outcomes of those that could be read."""
     found = iter(readable)
     items = [
-        _unreadable(visit, one)
-        if isinstance(one, Unreadable)
-        else _item_out(visit, one.external_id, next(found))
-        for one in items_in
+        _refused(call, item.external_id, item.code, item.field)
+        if isinstance(item, Unreadable)
+        else _item_out(call, item.external_id, next(found))
+        for item in items_in
     ]
-    warned = sum(one.warning is not UNSET for one in items)
-    counts = counted(visit, RESULTS, items)
+    warned = sum(item.warning is not UNSET for item in items)
+    counts = counted(call, RESULTS, items)
     return json_answer(BulkOut(**counts, items=items, warned=warned or UNSET))
 
 
-def counted(visit: Visit, results: Sequence[str], items: Sequence[Any]) -> dict[str, int]:
-    """How many items there are of each result; the log of calls is told of it."""
+def counted(call: CallRequest, results: Sequence[str], items: Sequence[Any]) -> dict[str, int]:
+    """Count the items by result and record the counts for the call log."""
     counts = dict.fromkeys(results, 0)
-    for one in items:
-        counts[one.result] += 1
-    visit.items_failed = counts["refused"]
-    visit.items_ok = len(items) - counts["refused"]
+    for item in items:
+        counts[item.result] += 1
+    call.items_failed = counts["refused"]
+    call.items_ok = len(items) - counts["refused"]
     return counts
 
 
-def _unreadable(visit: Visit, one: Unreadable) -> BulkItemOut:
-    name = one.name[:_NAME_MAX] if isinstance(one.name, str) else None
-    return _refused(visit, name, one.code, one.field)
-
-
-def _item_out(visit: Visit, external_id: str, outcome: Outcome) -> BulkItemOut:
+def _item_out(call: CallRequest, external_id: str, outcome: Outcome) -> BulkItemOut:
     if isinstance(outcome.what, SessionRefused):
         refused = outcome.what
-        return _refused(visit, external_id, refused.reason, None, outcome.id, refused.booked)
+        return _refused(call, external_id, refused.reason, None, outcome.id, refused.booked)
     if isinstance(outcome.what, ItemRefusal):
-        return _refused(visit, external_id, outcome.what, None, outcome.id)
+        return _refused(call, external_id, outcome.what, None, outcome.id)
     done = BulkItemOut(external_id, outcome.what, UNSET if outcome.id is None else outcome.id)
     if outcome.beside is not None:
-        detail = _BESIDE.of(visit.language)
+        detail = _BESIDE.of(call.language)
         done.warning = BesideOut("beside_timetable", detail, outcome.beside.session_id)
     return done
 
 
 def _refused(
-    visit: Visit,
+    call: CallRequest,
     external_id: str | None,
     code: str,
     field: str | None,
     id: int | None = None,
     booked: int | None = None,
 ) -> BulkItemOut:
-    problem = visit.services.replies.problem(code, visit.language, field=field)
+    problem = call.services.replies.problem(code, call.language, field=field)
     return BulkItemOut(
         external_id,
         "refused",

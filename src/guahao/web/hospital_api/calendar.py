@@ -12,7 +12,7 @@ from guahao.rules.integration.clients import Scope
 from guahao.rules.supply.calendar import CalendarDay, CalendarSource
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
-from guahao.web.hospital_api.access import TAG, Access, Visit
+from guahao.web.hospital_api.access import TAG, Access, CallRequest
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import ProblemError, read_query
 from guahao.words.text import Words
@@ -62,11 +62,11 @@ def calendar_routes(access: Access) -> list[Route]:
     return [access.route(_READ, _read)]
 
 
-async def _read(visit: Visit) -> Answer:
-    query = read_query(visit.request, HospitalCalendarQuery)
-    platform = visit.services.platform
+async def _read(call: CallRequest) -> Answer:
+    query = read_query(call.request, HospitalCalendarQuery)
+    platform = call.services.platform
     found = await calendars.asked_days(
-        platform, visit.client, query.date_from or None, query.date_to or None
+        platform, call.client, query.date_from or None, query.date_to or None
     )
     if found is None:
         raise ProblemError("invalid_period")

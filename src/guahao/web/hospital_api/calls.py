@@ -13,7 +13,7 @@ from guahao.flows.integration.clients import list_calls
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
-from guahao.web.hospital_api.access import TAG, Access, Visit
+from guahao.web.hospital_api.access import TAG, Access, CallRequest
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import Id, read_query
 from guahao.words.text import Words
@@ -80,18 +80,18 @@ _CALLS = Endpoint(
 def call_routes(access: Access) -> list[Route]:
     """GET /hospital/calls."""
 
-    async def calls(visit: Visit) -> Answer:
-        query = read_query(visit.request, HospitalCallQuery)
+    async def calls(call: CallRequest) -> Answer:
+        query = read_query(call.request, HospitalCallQuery)
         found, after = await list_calls(
-            visit.services.platform, visit.client.own_hospital_id, query.cursor or None, query.limit
+            call.services.platform, call.client.own_hospital_id, query.cursor or None, query.limit
         )
         items = [
             HospitalCallOut(
-                call.at.astimezone(CITY_TIME).replace(microsecond=0),
-                call.client_id,
-                *astuple(call.outcome),
+                entry.at.astimezone(CITY_TIME).replace(microsecond=0),
+                entry.client_id,
+                *astuple(entry.outcome),
             )
-            for call in found
+            for entry in found
         ]
         return json_answer(HospitalCallList(items, None if after is None else str(after)))
 

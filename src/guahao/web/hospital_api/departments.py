@@ -12,7 +12,7 @@ from guahao.rules.kernel.text import prose
 from guahao.rules.supply.feeding import KnownDepartment
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
-from guahao.web.hospital_api.access import TAG, Access, Visit
+from guahao.web.hospital_api.access import TAG, Access, CallRequest
 from guahao.web.hospital_api.bulk import EXAMPLE, BulkReader, ItemsMax, bulk_answer
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import NAMED, NO_CONTROLS, ExternalId
@@ -97,18 +97,18 @@ _reader = BulkReader(HospitalDepartmentItemIn, "external_id")
 def department_routes(access: Access) -> list[Route]:
     """PUT and GET /hospital/departments."""
 
-    async def publish(visit: Visit) -> Answer:
-        items = await _reader.read(visit)
+    async def publish(call: CallRequest) -> Answer:
+        items = await _reader.read(call)
         readable = [one.wanted() for one in items if isinstance(one, HospitalDepartmentItemIn)]
-        outcomes = await publish_departments(visit.services.platform, visit.client, readable)
-        return bulk_answer(visit, items, outcomes)
+        outcomes = await publish_departments(call.services.platform, call.client, readable)
+        return bulk_answer(call, items, outcomes)
 
     return [access.route(_PUBLISH, publish), access.route(_LIST, _listed)]
 
 
-async def _listed(visit: Visit) -> Answer:
-    found = await list_departments(visit.services.platform, visit.client)
-    visit.items_ok = len(found)
+async def _listed(call: CallRequest) -> Answer:
+    found = await list_departments(call.services.platform, call.client)
+    call.items_ok = len(found)
     return json_answer(HospitalDepartmentList([_out(one) for one in found]))
 
 

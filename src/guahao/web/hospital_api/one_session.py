@@ -19,7 +19,7 @@ from guahao.rules.supply.changes import SessionRefused
 from guahao.rules.supply.stops import StopRefusal, UnstopRefusal
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
-from guahao.web.hospital_api.access import TAG, Access, Visit
+from guahao.web.hospital_api.access import TAG, Access, CallRequest
 from guahao.web.hospital_api.sessions import (
     EXAMPLE_SESSION,
     HospitalSessionOut,
@@ -177,20 +177,20 @@ def one_session_routes(access: Access) -> list[Route]:
     ]
 
 
-def _external_id(visit: Visit) -> str:
-    external_id: str = visit.request.path_params["external_id"]
+def _external_id(call: CallRequest) -> str:
+    external_id: str = call.request.path_params["external_id"]
     if "\0" in external_id:
         raise ProblemError(_UNKNOWN)
     return external_id
 
 
-async def _capacity(visit: Visit) -> Answer:
-    body = await read_body(visit.request, _places)
-    platform, client = visit.services.platform, visit.client
-    outcome = await flows.change_places(platform, client, _external_id(visit), body.capacity)
+async def _capacity(call: CallRequest) -> Answer:
+    body = await read_body(call.request, _places)
+    platform, client = call.services.platform, call.client
+    outcome = await flows.change_places(platform, client, _external_id(call), body.capacity)
     match outcome:
         case SessionRefused(reason):
-            return visit.refuse(reason)
+            return call.refuse(reason)
         case Refused():
             raise ProblemError(_UNKNOWN)  # the body allows no number that a plan refuses
         case Placed(session, changed):
@@ -199,31 +199,31 @@ async def _capacity(visit: Visit) -> Answer:
             assert_never(never)
 
 
-async def _stop(visit: Visit) -> Answer:
-    body = await read_body(visit.request, _reason)
+async def _stop(call: CallRequest) -> Answer:
+    body = await read_body(call.request, _reason)
     return _halted(
-        visit,
+        call,
         await flows.stop(
-            visit.services.platform,
-            visit.client,
-            _external_id(visit),
+            call.services.platform,
+            call.client,
+            _external_id(call),
             body.reason,
             substitute=body.substitute,
         ),
     )
 
 
-async def _unstop(visit: Visit) -> Answer:
+async def _unstop(call: CallRequest) -> Answer:
     return _halted(
-        visit, await flows.unstop(visit.services.platform, visit.client, _external_id(visit))
+        call, await flows.unstop(call.services.platform, call.client, _external_id(call))
     )
 
 
-def _halted(visit: Visit, outcome: Halted | Refused[StopRefusal | UnstopRefusal]) -> Answer:
+def _halted(call: CallRequest, outcome: Halted | Refused[StopRefusal | UnstopRefusal]) -> Answer:
     if isinstance(outcome, Refused):
         if outcome.reason is StopRefusal.UNKNOWN:
             raise ProblemError(_UNKNOWN)
-        return visit.refuse(outcome.reason)
+        return call.refuse(outcome.reason)
     report = outcome.report
     return json_answer(
         HospitalStopOut(
@@ -237,29 +237,29 @@ def _halted(visit: Visit, outcome: Halted | Refused[StopRefusal | UnstopRefusal]
     )
 
 
-async def _offer_replacement(visit: Visit) -> Answer:
-    body = await read_body(visit.request, _offers)
+async def _offer_replacement(call: CallRequest) -> Answer:
+    body = await read_body(call.request, _offers)
     outcome = await flows.offer_replacement(
-        visit.services.platform,
-        visit.client,
-        _external_id(visit),
+        call.services.platform,
+        call.client,
+        _external_id(call),
         [OwnPlaces(one.external_id, one.added, one.from_free) for one in body.sessions],
         body.accept_until.astimezone(CITY_TIME),
     )
     if outcome is None:
         raise ProblemError(_UNKNOWN)
     if isinstance(outcome, Refused):
-        return visit.refuse(outcome.reason)
+        return call.refuse(outcome.reason)
     return json_answer(HospitalReplacementOut(outcome.offers, outcome.without))
 
 
-async def _close(visit: Visit) -> Answer:
-    outcome = await flows.close(visit.services.platform, visit.client, _external_id(visit))
+async def _close(call: CallRequest) -> Answer:
+    outcome = await flows.close(call.services.platform, call.client, _external_id(call))
     match outcome:
         case Refused(WindowRefusal.UNKNOWN):
             raise ProblemError(_UNKNOWN)
         case Refused(reason):
-            return visit.refuse(reason)
+            return call.refuse(reason)
         case ClosedSession(session_id, no_shows):
             return json_answer(HospitalCloseOut(session_id, no_shows))
         case never:

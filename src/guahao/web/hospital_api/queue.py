@@ -18,11 +18,11 @@ from guahao.rules.kernel.text import typed
 from guahao.web.api.queue import QUEUE_STATES, State
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
-from guahao.web.hospital_api.access import TAG, Access, Visit
+from guahao.web.hospital_api.access import TAG, Access, CallRequest
 from guahao.web.hospital_api.attendance import RESULTS
 from guahao.web.hospital_api.bulk import BulkReader, ItemsMax, Unreadable, counted
 from guahao.web.http.answers import Answer, json_answer
-from guahao.web.http.reading import ID_MAX, Id, read_body
+from guahao.web.http.reading import Id, read_body
 from guahao.words.text import Words
 
 
@@ -118,8 +118,8 @@ def queue_routes(access: Access) -> list[Route]:
     return [access.route(_QUEUE, _report), access.route(_SETTINGS, _set)]
 
 
-async def _report(visit: Visit) -> Answer:
-    items = await _reader.read(visit)
+async def _report(call: CallRequest) -> Answer:
+    items = await _reader.read(call)
     reports = [
         QueueReport(
             item.appointment_id,
@@ -131,40 +131,34 @@ async def _report(visit: Visit) -> Answer:
         for item in items
         if isinstance(item, HospitalQueueItemIn)
     ]
-    found = iter(await report(visit.services.platform, visit.client, reports))
+    found = iter(await report(call.services.platform, call.client, reports))
     shown = [
-        _unreadable(visit, item)
+        _refused(call, item.id, item.code, item.field)
         if isinstance(item, Unreadable)
-        else _item_out(visit, item.appointment_id, next(found))
+        else _item_out(call, item.appointment_id, next(found))
         for item in items
     ]
-    return json_answer(HospitalQueueOut(**counted(visit, RESULTS, shown), items=shown))
+    return json_answer(HospitalQueueOut(**counted(call, RESULTS, shown), items=shown))
 
 
-async def _set(visit: Visit) -> Answer:
-    body = await read_body(visit.request, _settings)
-    await set_own_numbers(visit.services.platform, visit.client, body.own_numbers)
-    visit.items_ok = 1
+async def _set(call: CallRequest) -> Answer:
+    body = await read_body(call.request, _settings)
+    await set_own_numbers(call.services.platform, call.client, body.own_numbers)
+    call.items_ok = 1
     return json_answer(body)
 
 
-def _unreadable(visit: Visit, item: Unreadable) -> HospitalQueueItemOut:
-    name = item.name
-    known = isinstance(name, int) and not isinstance(name, bool) and 0 < name <= ID_MAX
-    return _refused(visit, name if known else None, item.code, item.field)
-
-
 def _item_out(
-    visit: Visit, id: int, outcome: ReportedEntry | Refused[QueueRefusal]
+    call: CallRequest, id: int, outcome: ReportedEntry | Refused[QueueRefusal]
 ) -> HospitalQueueItemOut:
     if isinstance(outcome, Refused):
-        return _refused(visit, id, outcome.reason, None)
+        return _refused(call, id, outcome.reason, None)
     result = "changed" if outcome.changed else "unchanged"
     return HospitalQueueItemOut(id, result, outcome.entry.number, outcome.entry.state.value)
 
 
-def _refused(visit: Visit, id: int | None, code: str, field: str | None) -> HospitalQueueItemOut:
-    problem = visit.services.replies.problem(code, visit.language, field=field)
+def _refused(call: CallRequest, id: int | None, code: str, field: str | None) -> HospitalQueueItemOut:
+    problem = call.services.replies.problem(code, call.language, field=field)
     return HospitalQueueItemOut(
         id,
         "refused",

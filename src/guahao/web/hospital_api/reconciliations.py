@@ -19,7 +19,7 @@ from guahao.rules.kernel.outcomes import Refused
 from guahao.store.integration.reconciliations import Reconciliation, SavedDifference
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
-from guahao.web.hospital_api.access import TAG, Access, Visit
+from guahao.web.hospital_api.access import TAG, Access, CallRequest
 from guahao.web.hospital_api.bulk import BYTES_MAX
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import (
@@ -176,23 +176,23 @@ def reconciliation_routes(access: Access) -> list[Route]:
     return [access.route(_SEND, _send), access.route(_LIST, _listed), access.route(_ONE, _one)]
 
 
-async def _send(visit: Visit) -> Answer:
-    body, listed = await _read(visit)
+async def _send(call: CallRequest) -> Answer:
+    body, listed = await _read(call)
     days = (body.date_from, body.date_to)
     outcome = await flows.reconcile(
-        visit.services.platform, visit.client, body.made_at, days, listed
+        call.services.platform, call.client, body.made_at, days, listed
     )
     if isinstance(outcome, Refused):
-        return visit.refuse(outcome.reason)
-    visit.items_ok = outcome.reconciliation.agreed
-    visit.items_failed = outcome.reconciliation.differing
-    return json_answer(_report_out(outcome, visit.language), 201)
+        return call.refuse(outcome.reason)
+    call.items_ok = outcome.reconciliation.agreed
+    call.items_failed = outcome.reconciliation.differing
+    return json_answer(_report_out(outcome, call.language), 201)
 
 
-async def _read(visit: Visit) -> tuple[_RawList, list[Listed]]:
+async def _read(call: CallRequest) -> tuple[_RawList, list[Listed]]:
     """All or nothing: of half a list, the other half would be reported as missing."""
     try:
-        body = await read_body(visit.request, _list_decoder, BYTES_MAX)
+        body = await read_body(call.request, _list_decoder, BYTES_MAX)
     except ProblemError as error:
         if error.code == "body_too_large":
             raise ProblemError("list_too_large") from None
@@ -212,19 +212,19 @@ def _item(number: int, raw: msgspec.Raw) -> Listed:
         raise ProblemError("invalid_encoding") from None
 
 
-async def _listed(visit: Visit) -> Answer:
-    query = read_query(visit.request, ReconciliationQuery)
-    found, after = await flows.listed(visit.services.platform, visit.client, query.cursor or None)
+async def _listed(call: CallRequest) -> Answer:
+    query = read_query(call.request, ReconciliationQuery)
+    found, after = await flows.listed(call.services.platform, call.client, query.cursor or None)
     items = [ReconciliationOut(*_numbers(one)) for one in found]
     return json_answer(ReconciliationList(items, None if after is None else str(after)))
 
 
-async def _one(visit: Visit) -> Answer:
-    id = read_id(visit.request, "reconciliation_id", "unknown_reconciliation")
-    found = await flows.report(visit.services.platform, visit.client, id)
+async def _one(call: CallRequest) -> Answer:
+    id = read_id(call.request, "reconciliation_id", "unknown_reconciliation")
+    found = await flows.report(call.services.platform, call.client, id)
     if found is None:
-        return visit.refuse("unknown_reconciliation")
-    return json_answer(_report_out(found, visit.language))
+        return call.refuse("unknown_reconciliation")
+    return json_answer(_report_out(found, call.language))
 
 
 def _report_out(report: Report, language: Language) -> ReconciliationReport:

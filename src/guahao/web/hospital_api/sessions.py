@@ -17,7 +17,7 @@ from guahao.store.supply.feeding import HospitalSession
 from guahao.web.api.services import Route
 from guahao.web.api.sessions import Period, clock
 from guahao.web.framework.openapi import Endpoint
-from guahao.web.hospital_api.access import TAG, Access, Visit
+from guahao.web.hospital_api.access import TAG, Access, CallRequest
 from guahao.web.hospital_api.bulk import EXAMPLE, BulkReader, ItemsMax, bulk_answer
 from guahao.web.hospital_api.calls import Limit
 from guahao.web.http.answers import Answer, json_answer
@@ -157,20 +157,20 @@ def session_routes(access: Access) -> list[Route]:
     return [access.route(_PUBLISH, _publish), access.route(_LIST, _listed)]
 
 
-async def _publish(visit: Visit) -> Answer:
-    items = await _reader.read(visit)
+async def _publish(call: CallRequest) -> Answer:
+    items = await _reader.read(call)
     readable = [one.wanted() for one in items if isinstance(one, HospitalSessionItemIn)]
-    outcomes = await publish_sessions(visit.services.platform, visit.client, readable)
-    return bulk_answer(visit, items, outcomes)
+    outcomes = await publish_sessions(call.services.platform, call.client, readable)
+    return bulk_answer(call, items, outcomes)
 
 
-async def _listed(visit: Visit) -> Answer:
-    query = read_query(visit.request, HospitalSessionQuery)
+async def _listed(call: CallRequest) -> Answer:
+    query = read_query(call.request, HospitalSessionQuery)
     first, last = query.date_from or None, query.date_to or None
     if first and last and first > last:
         raise ProblemError("invalid_period")
     found, after = await list_sessions(
-        visit.services.platform, visit.client, first, last, query.cursor or None, query.limit
+        call.services.platform, call.client, first, last, query.cursor or None, query.limit
     )
     items = [session_out(one) for one in found]
     return json_answer(HospitalSessionList(items, None if after is None else str(after)))

@@ -16,7 +16,7 @@ from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.outcomes import Throttled
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
-from guahao.web.hospital_api.access import TAG, Access, Visit
+from guahao.web.hospital_api.access import TAG, Access, CallRequest
 from guahao.web.hospital_api.tokens import LIFETIME_SECONDS
 from guahao.web.http.answers import Answer, Headers
 from guahao.web.http.reading import ApiRequest, body_bytes, header
@@ -124,23 +124,23 @@ class _OAuthError(Exception):
 def token_routes(access: Access) -> list[Route]:
     """POST /hospital/token."""
 
-    async def token(visit: Visit) -> Answer:
+    async def token(call: CallRequest) -> Answer:
         try:
-            return await _token(access, visit)
+            return await _token(access, call)
         except _OAuthError as error:
-            return _refusal(visit, error)
+            return _refusal(call, error)
 
     return [access.open_route(_TOKEN, token)]
 
 
-async def _token(access: Access, visit: Visit) -> Answer:
-    form = await _read_form(visit.request)
+async def _token(access: Access, call: CallRequest) -> Answer:
+    form = await _read_form(call.request)
     if form.get("grant_type") is None:
         raise _OAuthError("invalid_request")
     if form["grant_type"] != "client_credentials":
         raise _OAuthError("unsupported_grant_type")
-    shown = _shown(visit.request, form)
-    scope = visit.request.scope
+    shown = _shown(call.request, form)
+    scope = call.request.scope
     callers = access.services.callers
     proven = await prove(
         access.services.platform,
@@ -151,12 +151,12 @@ async def _token(access: Access, visit: Visit) -> Answer:
     )
     if isinstance(proven, Throttled):
         return _refusal(
-            visit, _OAuthError("temporarily_unavailable", 429), proven.retry_after_seconds
+            call, _OAuthError("temporarily_unavailable", 429), proven.retry_after_seconds
         )
-    visit.caller = proven.client
+    call.caller = proven.client
     if not isinstance(proven, Proven):
-        answer = _refusal(visit, _OAuthError("invalid_client", 401, basic=shown.basic))
-        visit.why = proven.reason
+        answer = _refusal(call, _OAuthError("invalid_client", 401, basic=shown.basic))
+        call.why = proven.reason
         return answer
     scopes = _scopes(form.get("scope"), proven.client.scopes)
     issued = HospitalTokenOut(access.tokens.issue(proven, scopes), " ".join(sorted(scopes)))
@@ -220,9 +220,9 @@ def _scopes(asked: str | None, allowed: frozenset[Scope]) -> frozenset[Scope]:
     return frozenset(map(Scope, words))
 
 
-def _refusal(visit: Visit, error: _OAuthError, retry_after_seconds: int | None = None) -> Answer:
-    visit.why = error.error
-    replies, code = visit.services.replies, _CODES[error.error]
+def _refusal(call: CallRequest, error: _OAuthError, retry_after_seconds: int | None = None) -> Answer:
+    call.why = error.error
+    replies, code = call.services.replies, _CODES[error.error]
 
     def detail(language: str) -> str:
         said = replies.problem(
@@ -230,7 +230,7 @@ def _refusal(visit: Visit, error: _OAuthError, retry_after_seconds: int | None =
         )
         return said.detail
 
-    body = OAuthErrorOut(error.error, detail("en"), detail(visit.language))
+    body = OAuthErrorOut(error.error, detail("en"), detail(call.language))
     headers = [*_HEADERS]
     if error.basic:
         headers.append((b"www-authenticate", b'Basic realm="guahao"'))

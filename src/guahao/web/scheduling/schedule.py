@@ -222,7 +222,7 @@ async def _show_timetable(page: StaffPage, refused: str, status: int = 200) -> A
 
 
 def _fee_day(page: StaffPage, timetable: Timetable) -> date:
-    """The day by which a line's fee is told: its first, or today."""
+    """Return the date whose fee applies: the timetable's first, or today."""
     return max(timetable.valid_from, page.today)
 
 

@@ -1,4 +1,4 @@
-"""Stopping (停诊): first who is affected, then the reason, then how the telling goes."""
+"""Stopping (停诊): who is affected, then the reason, then the progress of the notifications."""
 
 from __future__ import annotations
 
