@@ -46,7 +46,7 @@ from guahao.flows.booking.rescheduling import (
     rescheduled_of,
 )
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.booking.rescheduling import RescheduleRefusal, Stands
+from guahao.rules.booking.rescheduling import RescheduleRefusal, NotRescheduled
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import NEW_CITY, Policy
 from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, Refused
@@ -184,7 +184,7 @@ async def test_the_patient_only_where_the_operator_lets_them_cancel(
             assert [session.id for _, day in possible.days for session in day] == [new]
             assert isinstance(answer, Rescheduled)
         else:
-            assert possible == answer == Stands(RescheduleRefusal.BY_PHONE, until=view.cancel_until)
+            assert possible == answer == NotRescheduled(RescheduleRefusal.BY_PHONE, until=view.cancel_until)
             assert await places(platform) == [(1, 0), (0, 0)]
 
 
@@ -195,18 +195,18 @@ async def test_too_late_even_for_the_agent(platform: Platform) -> None:
     assert isinstance(platform.db.clock, Clock)
     platform.db.clock.now = view.cancel_until
     answer = await ask_desk(platform, by_agent(view, person, new))
-    assert answer == Stands(RescheduleRefusal.TOO_LATE, until=view.cancel_until)
+    assert answer == NotRescheduled(RescheduleRefusal.TOO_LATE, until=view.cancel_until)
 
 
 async def test_what_is_not_the_accounts_or_no_change(platform: Platform) -> None:
     [session_id] = await add_clinic(platform)
     person, other = await add_crowd(platform, 2)
     view = await booked(platform, person, session_id)
-    unknown = Stands(RescheduleRefusal.UNKNOWN)
+    unknown = NotRescheduled(RescheduleRefusal.UNKNOWN)
     assert await ask_desk(platform, by_agent(view, other, session_id)) == unknown
     missing = by_agent(replace(view, id=view.id + 100), person, session_id)
     assert await ask_desk(platform, missing) == unknown
-    same = Stands(RescheduleRefusal.SAME_SESSION)
+    same = NotRescheduled(RescheduleRefusal.SAME_SESSION)
     assert await ask_desk(platform, by_agent(view, person, session_id)) == same
     nowhere = await ask_desk(platform, by_agent(view, person, session_id + 1000))
     assert nowhere == Refused(Refusal.UNKNOWN_SESSION)
@@ -422,7 +422,7 @@ async def test_against_what_ends_the_booking_or_the_place(platform: Platform, ot
         assert isinstance(answer, Refused)
         assert statuses == ["booked"]
     else:
-        assert isinstance(answer, Stands)
+        assert isinstance(answer, NotRescheduled)
         assert answer.reason is RescheduleRefusal.NOT_LIVE
         assert statuses == ["cancelled" if other == "cancel" else "stopped"]
     live = await count(platform, "appointments", "status = 'booked'")

@@ -23,7 +23,7 @@ from guahao.flows.booking.cancelling import cancel
 from guahao.flows.fairness.declining import decline
 from guahao.flows.fairness.returning import follow_modes
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.displacing import put_aside
+from guahao.flows.people.displacing import displace_registrations
 from guahao.flows.supply import own_sessions, schedules, stops, timetables
 from guahao.flows.supply.bulk import acts, weekly
 from guahao.flows.supply.bulk.acts import Undone
@@ -154,7 +154,7 @@ async def by_declining(at: Place) -> None:
 
 async def by_displacing(at: Place) -> None:
     async with at.platform.db.transaction() as tx:
-        assert (await put_aside(tx, at.platform, at.patient_ids[0])).cancelled == 1
+        assert (await displace_registrations(tx, at.platform, at.patient_ids[0])).cancelled == 1
 
 
 async def by_form(at: Place) -> None:

@@ -36,7 +36,7 @@ from guahao.flows.people import counter, moving
 from guahao.flows.people import logins as login_flows
 from guahao.flows.people.counter import AtCounter
 from guahao.flows.people.logins import Device, log_in_bound, log_out_everywhere
-from guahao.flows.people.moving import Waits
+from guahao.flows.people.moving import MovePending
 from guahao.flows.people.patients import register_patient
 from guahao.flows.people.removing import remove_patient
 from guahao.identity_check.gateway import Verdict
@@ -147,7 +147,7 @@ class Scene:
             outcome = await moving.ask_by_document(
                 self.platform, self.agent, "张三", "01", self.id_no, self.phone(2), "能说出过往"
             )
-        assert isinstance(outcome, Waits)
+        assert isinstance(outcome, MovePending)
         code = "123456"
         index = self.platform.vault.index("move_code", f"{outcome.move_id} {code}")
         await change(

@@ -21,7 +21,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import fees, own_sessions, timetables
 from guahao.flows.supply.feeding import WantedSession, publish_sessions
 from guahao.flows.supply.imports import importing
-from guahao.flows.supply.own_sessions import Placed
+from guahao.flows.supply.own_sessions import PlacesResult
 from guahao.flows.supply.timetables import SessionChange
 from guahao.rules.kernel.outcomes import DONE
 from guahao.rules.staff.staff import Role, Staff
@@ -139,7 +139,7 @@ def place(platform: Platform, rows: Rows, case: Case, way: Way) -> Place:
 def reason(outcome: object) -> Outcome:
     if isinstance(outcome, SessionRefused):
         return outcome.reason
-    assert isinstance(outcome, SessionChange | Placed)
+    assert isinstance(outcome, SessionChange | PlacesResult)
     return CHANGED if outcome.changed else UNCHANGED
 
 

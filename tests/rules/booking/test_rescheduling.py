@@ -16,7 +16,7 @@ from guahao.rules.booking.rescheduling import (
     Replaced,
     RescheduleDecision,
     RescheduleRefusal,
-    Stands,
+    NotRescheduled,
     decide_reschedule,
 )
 from guahao.rules.kernel.facts import (
@@ -76,7 +76,7 @@ LATE = cancel_deadline(SOON, HospitalRules())
 def test_why_a_booking_stands(refusal: RescheduleRefusal, asked: dict[str, object]) -> None:
     full = session(capacity=0)  # what is refused of the new place comes after
     answer = decide(full, **asked)  # type: ignore[arg-type]
-    assert isinstance(answer, Stands)
+    assert isinstance(answer, NotRescheduled)
     assert answer.reason is refusal
 
 

@@ -16,19 +16,19 @@ from guahao.rules.integration.reconciling import (
     Cure,
     Difference,
     Found,
-    Ours,
-    Theirs,
+    PlatformBooking,
+    HospitalListItem,
     compare,
 )
 
 DAY = date(2026, 12, 3)
 MADE = moment("2026-12-02T02:00")
-OURS = Ours("0000005017", "booked", DAY, "morning", "S1", b"wang", MADE - timedelta(hours=9))
-THEIRS = Theirs("0000005017", "booked", DAY, "morning", "S1", b"wang")
+OURS = PlatformBooking("0000005017", "booked", DAY, "morning", "S1", b"wang", MADE - timedelta(hours=9))
+THEIRS = HospitalListItem("0000005017", "booked", DAY, "morning", "S1", b"wang")
 OVER = ("cancelled", "stopped")
 
 
-def one(ours: Ours | None, *theirs: Theirs, made_at: datetime = MADE) -> Comparison:
+def one(ours: PlatformBooking | None, *theirs: HospitalListItem, made_at: datetime = MADE) -> Comparison:
     return compare([] if ours is None else [ours], theirs, made_at)
 
 
@@ -41,7 +41,7 @@ def test_two_that_say_the_same_agree() -> None:
 
 
 def test_what_the_list_does_not_say_is_not_compared() -> None:
-    bare = Theirs(THEIRS.order_no, "booked", DAY)
+    bare = HospitalListItem(THEIRS.order_no, "booked", DAY)
     assert one(OURS, bare).agreed == 1
     assert one(replace(OURS, session_external_id=None), THEIRS).agreed == 1
 
@@ -92,7 +92,7 @@ CASES = [
     ("ours", "theirs", "expected"), [row[1:] for row in CASES], ids=[row[0] for row in CASES]
 )
 def test_each_difference_and_its_cure(
-    ours: Ours | None, theirs: tuple[Theirs, ...], expected: tuple[object, ...]
+    ours: PlatformBooking | None, theirs: tuple[HospitalListItem, ...], expected: tuple[object, ...]
 ) -> None:
     comparison = one(ours, *theirs)
     assert told(comparison) == [expected]
@@ -172,7 +172,7 @@ def test_what_changed_since_the_list_was_made_is_left_out() -> None:
 _statuses = st.sampled_from([*STATUSES, "unverified"])
 _numbers = st.sampled_from([f"{n:010d}" for n in range(6)])
 _ours = st.builds(
-    Ours,
+    PlatformBooking,
     _numbers,
     _statuses,
     st.dates(DAY, DAY + timedelta(days=2)),
@@ -186,9 +186,9 @@ _ours = st.builds(
 
 
 @given(st.lists(_ours, unique_by=lambda one: one.order_no), st.randoms())
-def test_the_platforms_own_list_sent_back_agrees(ours: list[Ours], random: object) -> None:
+def test_the_platforms_own_list_sent_back_agrees(ours: list[PlatformBooking], random: object) -> None:
     theirs = [
-        Theirs(o.order_no, o.status, o.visit_date, o.period, o.session_external_id, o.document)
+        HospitalListItem(o.order_no, o.status, o.visit_date, o.period, o.session_external_id, o.document)
         for o in ours
         if o.status != "unverified"
     ]
@@ -198,9 +198,9 @@ def test_the_platforms_own_list_sent_back_agrees(ours: list[Ours], random: objec
 
 
 @given(st.lists(_ours, unique_by=lambda one: one.order_no), st.lists(_ours))
-def test_every_booking_is_counted_once(ours: list[Ours], others: list[Ours]) -> None:
+def test_every_booking_is_counted_once(ours: list[PlatformBooking], others: list[PlatformBooking]) -> None:
     theirs = [
-        Theirs(o.order_no, o.status, o.visit_date, o.period)
+        HospitalListItem(o.order_no, o.status, o.visit_date, o.period)
         for o in others
         if o.status != "unverified"
     ]

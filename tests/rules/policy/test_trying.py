@@ -25,7 +25,7 @@ from guahao.rules.kernel.policies import DatedPolicies
 from guahao.rules.policy.trying import (
     BOOKED,
     Comparison,
-    Life,
+    AppointmentHistory,
     Recorded,
     Tally,
     TriedSession,
@@ -50,8 +50,8 @@ def recorded(drawn: Drawn) -> tuple[World, list[str]]:
         one.reason.value if isinstance(one, Refused) else BOOKED
         for one in decide_batch(facts, requests)
     ]
-    lives = [
-        Life(1000 * patient.id + n, patient.id, 0, place, long_ago)
+    histories = [
+        AppointmentHistory(1000 * patient.id + n, patient.id, 0, place, long_ago)
         for patient in drawn.patients
         for n, place in enumerate(patient.counted)
     ]
@@ -66,7 +66,7 @@ def recorded(drawn: Drawn) -> tuple[World, list[str]]:
                 for one in sessions.values()
             },
             {one.id: one.account_id for one in drawn.patients},
-            lives,
+            histories,
             {one.hospital_id: [(date.min, one.rules)] for one in sessions.values()},
             {one.id: long_ago for one in drawn.patients if one.is_checked},
         ),
@@ -148,8 +148,8 @@ def test_a_cancelled_place_is_free_for_whoever_asks_later() -> None:
         {facts.id: TriedSession(facts, None)},
         {1: OWNER.id, 2: OWNER.id},
         [
-            Life(7, 1, facts.id, place, nine, freed_at=ten + timedelta(minutes=5)),
-            Life(8, 2, facts.id, place, eleven),
+            AppointmentHistory(7, 1, facts.id, place, nine, freed_at=ten + timedelta(minutes=5)),
+            AppointmentHistory(8, 2, facts.id, place, eleven),
         ],
         {facts.hospital_id: [(date.min, facts.rules)]},
     )
@@ -226,9 +226,9 @@ def test_the_rules_of_the_day_decide(begins: date, word: str) -> None:
     ],
 )
 def test_a_person_is_checked_from_the_moment_on(checked_at: datetime | None, word: str) -> None:
-    lives = [Life(7, 1, 9, replace(PLACE, department_id=5), NINE)]
+    histories = [AppointmentHistory(7, 1, 9, replace(PLACE, department_id=5), NINE)]
     checked = {} if checked_at is None else {1: checked_at}
-    facts = world(at(TEN), lives=lives, checked_at=checked, checks_names=True)
+    facts = world(at(TEN), histories=histories, checked_at=checked, checks_names=True)
     assert tried(facts) == [word]
     assert tried(replace(facts, checks_names=False)) == [BOOKED]
 
@@ -239,8 +239,8 @@ def test_a_person_is_checked_from_the_moment_on(checked_at: datetime | None, wor
 )
 def test_a_booking_is_live_until_its_visit_date_is_over(visit_date: date, word: str) -> None:
     long_ago = NINE - timedelta(days=30)
-    lives = [Life(7, 1, 9, CountedAppointment(visit_date, 5, 5), long_ago)]
-    assert tried(world(at(TEN), lives=lives, checks_names=True)) == [word]
+    histories = [AppointmentHistory(7, 1, 9, CountedAppointment(visit_date, 5, 5), long_ago)]
+    assert tried(world(at(TEN), histories=histories, checks_names=True)) == [word]
 
 
 @pytest.mark.parametrize(
@@ -256,14 +256,14 @@ def test_a_booking_is_live_until_its_visit_date_is_over(visit_date: date, word: 
 def test_a_booking_counts_from_its_making_until_it_is_freed(
     made_at: datetime, freed_at: datetime | None, word: str
 ) -> None:
-    lives = [Life(7, 1, 1, PLACE, made_at, freed_at=freed_at)]
-    assert tried(world(at(TEN), lives=lives)) == [word]
+    histories = [AppointmentHistory(7, 1, 1, PLACE, made_at, freed_at=freed_at)]
+    assert tried(world(at(TEN), histories=histories)) == [word]
 
 
 def test_a_freed_place_can_be_booked_once() -> None:
     full = {1: TriedSession(session(capacity=2), None)}
-    lives = [Life(7, 8, 1, PLACE, NINE, freed_at=TEN), Life(8, 9, 1, PLACE, NINE)]
-    facts = world(at(TEN), at(ELEVEN, patient_id=2), sessions=full, lives=lives)
+    histories = [AppointmentHistory(7, 8, 1, PLACE, NINE, freed_at=TEN), AppointmentHistory(8, 9, 1, PLACE, NINE)]
+    facts = world(at(TEN), at(ELEVEN, patient_id=2), sessions=full, histories=histories)
     assert tried(facts, FIRST_COME) == [BOOKED, "sold_out"]
 
 
@@ -282,9 +282,9 @@ def test_a_no_show_counts_from_the_moment_it_is_known_until_it_is_excused(
 ) -> None:
     missed = CountedAppointment(NOW.date() - timedelta(days=1), 5, 5)
     made_at = NINE - timedelta(days=30)
-    lives = [Life(7, 1, 9, missed, made_at, None, missed_at, excused_at)]
+    histories = [AppointmentHistory(7, 1, 9, missed, made_at, None, missed_at, excused_at)]
     policy = Policy(first_suspension_no_shows=1)
-    assert tried(world(at(TEN), lives=lives), policy) == [word]
+    assert tried(world(at(TEN), histories=histories), policy) == [word]
 
 
 def test_what_was_refused_in_truth_stays_where_it_is_booked_here() -> None:
@@ -302,9 +302,9 @@ def test_two_bookings_that_were_refused_in_truth_are_two() -> None:
 @pytest.mark.parametrize("others", [0, 1, 2])
 def test_a_booking_that_was_refused_in_truth_is_none_that_was_made(others: int) -> None:
     sessions = {n: TriedSession(session(number=n, department=n), None) for n in (1, 2, 3)}
-    own = Life(1, 1, 2, replace(PLACE, department_id=2), TEN)
-    elsewhere = [Life(90 + n, 9, 9, replace(PLACE, department_id=9), NINE) for n in range(others)]
-    facts = world(sessions=sessions, lives=[own, *elsewhere])
+    own = AppointmentHistory(1, 1, 2, replace(PLACE, department_id=2), TEN)
+    elsewhere = [AppointmentHistory(90 + n, 9, 9, replace(PLACE, department_id=9), NINE) for n in range(others)]
+    facts = world(sessions=sessions, histories=[own, *elsewhere])
     asked = [
         Recorded(at(NINE, 1), "sold_out", None),
         Recorded(at(TEN, 2), BOOKED, own.id),
@@ -392,17 +392,17 @@ def with_a_cancelled_place(
     """A session whose bookings, usually one that fills it, are cancelled at nine; others ask."""
     nine = NOW.replace(hour=9, minute=0)
     place = CountedAppointment(FULL.visit_date, FULL.hospital_id, FULL.department_id)
-    lives = [
-        Life(10 + n, 910 + n, FULL.id, place, nine - timedelta(days=1), freed_at=nine)
+    histories = [
+        AppointmentHistory(10 + n, 910 + n, FULL.id, place, nine - timedelta(days=1), freed_at=nine)
         for n in range(bookings)
     ]
     if won_at is not None:
-        lives.append(Life(2, 902, FULL.id, place, won_at))
+        histories.append(AppointmentHistory(2, 902, FULL.id, place, won_at))
     return World(
         [Recorded(request(1, key=str(n), at=at), "by_draw", None) for n, at in enumerate(asked_at)],
         {1: TriedSession(offered, None)},
         {1: OWNER.id},
-        lives,
+        histories,
         {1: [(date.min, HospitalRules())]},
     )
 

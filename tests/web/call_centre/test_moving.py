@@ -22,7 +22,7 @@ from tests.web.call_centre.test_calls import on_the_line
 from tests.web.site import API, Citizen, Site, add_citizen, booked, problem
 from tests.web.staff_site import add_member, at_the_desk
 
-from guahao.flows.people.displacing import put_aside
+from guahao.flows.people.displacing import displace_registrations
 from guahao.flows.people.moving import Moved, decide_move, prove_phone
 from guahao.flows.people.moving import ask_by_document as by_document
 from guahao.flows.staff.staff import (
@@ -459,7 +459,7 @@ async def test_a_registration_that_gives_way_meanwhile_is_not_moved(site: Site) 
     typed = ("张三", "01", resident_id(1), phone(NEW), "能说出过往")
     async with site.platform.db.transaction() as tx:
         await registrations.set_displaced(
-            tx, list((await put_aside(tx, site.platform, citizen.patient_id)).accounts)
+            tx, list((await displace_registrations(tx, site.platform, citizen.patient_id)).accounts)
         )
         asked = asyncio.create_task(by_document(site.platform, agent, *typed))
         waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"

@@ -20,7 +20,7 @@ from guahao.rules.booking.booking import counted_since
 from guahao.rules.booking.rescheduling import (
     Replaced,
     RescheduleRefusal,
-    Stands,
+    NotRescheduled,
     decide_replaced,
     decide_reschedule,
 )
@@ -112,7 +112,7 @@ class Places:
     is_first: bool
 
 
-RescheduleAnswer = Rescheduled | Stands | Refused[Refusal] | KeyMismatch | LoginRefused
+RescheduleAnswer = Rescheduled | NotRescheduled | Refused[Refusal] | KeyMismatch | LoginRefused
 
 
 async def reschedule(
@@ -128,7 +128,7 @@ async def reschedule(
         tx = await pipelined.plain()
         place = await reschedules.place_of(tx, asked.appointment_id, asked.account_id)
         if place is None:
-            return Stands(RescheduleRefusal.UNKNOWN)
+            return NotRescheduled(RescheduleRefusal.UNKNOWN)
         await appointments.lock_persons(tx, [place.patient_id])
         await appointments.lock_sessions(tx, [place.session_id, asked.session_id])
         request = asked.of_patient(place.patient_id)
@@ -163,7 +163,7 @@ async def reschedule(
                 return await _repeated(tx, platform, asked, use)
             case BeforeOwnMoment():
                 return decision  # its key stays unused
-            case Stands() | KeyMismatch():
+            case NotRescheduled() | KeyMismatch():
                 return decision
             case Refused():
                 await store.save_decided(tx, platform.vault, [(wanted, decision)])
@@ -174,7 +174,7 @@ async def reschedule(
 
 async def places_instead(
     platform: Platform, account_id: int, appointment_id: int, by: str, first: date | None = None
-) -> Places | Stands:
+) -> Places | NotRescheduled:
     """Return the sessions of the same department that a booking could be given up for now.
 
     From `first` on, or why the booking cannot be given up at all; `by`: `patient` or `agent`.
@@ -185,7 +185,7 @@ async def places_instead(
         place = await reschedules.place_of(tx, appointment_id, account_id)
         found = await appointments.appointment_facts(tx, appointment_id)
         if place is None or found is None:
-            return Stands(RescheduleRefusal.UNKNOWN)
+            return NotRescheduled(RescheduleRefusal.UNKNOWN)
         policies = await platform.policies.read(tx)
         policy, cancelling = policies.on(today), policies.for_cancelling(found.booked_on, today)
         replaced = _replaced(found, place)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from guahao.flows.fairness.publishing import file_of, sources_used
-from guahao.flows.fairness.sources import Given, ask
+from guahao.flows.fairness.sources import SourceValue, ask
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.booking.booking import Batch, counted_since
 from guahao.rules.booking.cancelling import cancel_deadline
@@ -86,7 +86,7 @@ async def _reveal(platform: Platform, draw_id: int) -> bool:
 
 
 async def _fix_order(
-    tx: Tx, platform: Platform, row: DrawRow, given: Sequence[Given | None]
+    tx: Tx, platform: Platform, row: DrawRow, given: Sequence[SourceValue | None]
 ) -> None:
     """Store and publish the secret, the outside values and the seed that follows from them."""
     assert row.root is not None

@@ -19,7 +19,7 @@ _ANSWER_BYTES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class SourceValue:
     """A value that a source gave, and its number; `signature`: of a round of drand."""
 
     index: int
@@ -41,7 +41,7 @@ _newest: dict[bytes, _Known] = {}
 log = structlog.get_logger(__name__)
 
 
-async def ask(settings: Settings, draw: DrawRow, now: datetime) -> list[Given | None] | None:
+async def ask(settings: Settings, draw: DrawRow, now: datetime) -> list[SourceValue | None] | None:
     """Return what a draw's sources give, in their order; None while one is still waited for.
 
     A source that is no longer among the settings, or that was waited for long enough, gives none.
@@ -64,12 +64,12 @@ async def ask(settings: Settings, draw: DrawRow, now: datetime) -> list[Given | 
     return [None if source is None else next(given) for source in asked]
 
 
-async def _given(source: Witness | Drand, index: int) -> Given | None:
+async def _given(source: Witness | Drand, index: int) -> SourceValue | None:
     if isinstance(source, Drand):
         signature = await beacons.fetch(source, index)
-        return None if signature is None else Given(index, value_of(signature), signature)
+        return None if signature is None else SourceValue(index, value_of(signature), signature)
     value = await _value(source, index)
-    return None if value is None else Given(index, value)
+    return None if value is None else SourceValue(index, value)
 
 
 async def _value(witness: Witness, index: int) -> bytes | None:

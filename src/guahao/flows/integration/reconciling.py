@@ -18,7 +18,7 @@ from guahao.rules.integration.reconciling import (
     Difference,
     ListRefusal,
     SettleRefusal,
-    Theirs,
+    HospitalListItem,
     compare,
     decide_list,
     decide_settling,
@@ -44,7 +44,7 @@ _PAGE = 50
 class Listed:
     """A booking of the hospital's list, with the document's number, where the list has it."""
 
-    theirs: Theirs
+    theirs: HospitalListItem
     id_no: str | None
 
 
@@ -85,7 +85,7 @@ async def reconcile(
         return report
 
 
-def _indexed(platform: Platform, booking: Listed, documents: set[bytes]) -> Theirs:
+def _indexed(platform: Platform, booking: Listed, documents: set[bytes]) -> HospitalListItem:
     """Return a booking with its document as the index by which we know persons.
 
     By the new key, or by an old one where ours are still indexed by that.

@@ -19,7 +19,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.moving import (
     Moved,
     Shown,
-    Waits,
+    MovePending,
     ask_in,
     carry_out,
 )
@@ -202,7 +202,7 @@ async def register(
 
 async def ask_to_move(
     platform: Platform, by: Staff, sealed: str, phone: str, reason: str, *, disputed: bool = False
-) -> Moved | Waits | Refused[CounterRefusal | MoveRefusal]:
+) -> Moved | MovePending | Refused[CounterRefusal | MoveRefusal]:
     """Begin to move the person to another phone, to which a code goes; a landline gets none.
 
     `disputed`: the registration is somebody else's. The person takes the identity over, by the
@@ -225,7 +225,7 @@ async def ask_to_move(
             assert person is not None
             shown = Shown(in_hand.name, in_hand.document) if disputed else None
             asked = await ask_in(act, by, person, phone, reason, shown)
-    if isinstance(asked, Waits) and not asked.for_code:
+    if isinstance(asked, MovePending) and not asked.for_code:
         return await carry_out(platform, by, asked.move_id)
     return asked
 

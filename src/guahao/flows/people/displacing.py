@@ -16,14 +16,14 @@ from guahao.store.people import registrations as store
 
 
 @dataclass(frozen=True, slots=True)
-class PutAside:
+class DisplacedRegistrations:
     """Registrations that were taken off their accounts, with these, and what was cancelled."""
 
     accounts: dict[int, int | None]
     cancelled: int
 
 
-async def put_aside(tx: Tx, platform: Platform, patient_id: int) -> PutAside:
+async def displace_registrations(tx: Tx, platform: Platform, patient_id: int) -> DisplacedRegistrations:
     """Take a locked registration, and what is merged into it, off their accounts.
 
     The accounts are notified and see nothing of the person any more. What is booked is cancelled,
@@ -51,4 +51,4 @@ async def put_aside(tx: Tx, platform: Platform, patient_id: int) -> PutAside:
     await messages.notify_patients(tx, "displaced", ids)
     await store.take_off_accounts(tx, ids)
     await end_of_patients(tx, ids)
-    return PutAside(accounts, cancelled)
+    return DisplacedRegistrations(accounts, cancelled)

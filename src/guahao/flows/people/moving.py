@@ -68,7 +68,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class MovePending:
     """The request goes on: `for_code`, or else for a supervisor."""
 
     move_id: int
@@ -88,7 +88,7 @@ class Shown:
 
 async def ask_by_hotline(
     platform: Platform, by: Staff, call_id: int, patient_id: int, phone: str, reason: str
-) -> Waits | Refused[MoveRefusal | CallRefusal]:
+) -> MovePending | Refused[MoveRefusal | CallRefusal]:
     """Ask to move a verified caller's patient; the new phone gets a code first."""
     new_phone = read_request(phone, reason)
     if isinstance(new_phone, MoveRefusal):
@@ -115,7 +115,7 @@ async def ask_by_document(
     reason: str,
     *,
     disputed: bool = False,
-) -> Waits | Refused[MoveRefusal] | NameFault:
+) -> MovePending | Refused[MoveRefusal] | NameFault:
     """Ask for a caller whom no question can verify: the old phone is lost or somebody else's.
 
     The agent has heard name and document and writes down what else proves the caller; the
@@ -175,7 +175,7 @@ async def ask_in(
     phone: str,
     reason: str,
     shown: Shown | None = None,
-) -> Waits | Refused[MoveRefusal]:
+) -> MovePending | Refused[MoveRefusal]:
     """Ask for a locked person whom the caller has identified, as the platform's role.
 
     `shown`: the person disputes the registration.
@@ -194,7 +194,7 @@ async def _ask(
     reason: str,
     detail: dict[str, object],
     shown: Shown | None = None,
-) -> Waits | Refused[MoveRefusal]:
+) -> MovePending | Refused[MoveRefusal]:
     """Record the request and send the code. A landline gets none: nobody logs in by it."""
     tx, platform = act.tx, act.platform
     if phone.number == person.phone:
@@ -225,7 +225,7 @@ async def _ask(
         reason=prose(reason),
         detail={"move": move_id, "landline": phone.is_landline, **detail},
     )
-    return Waits(move_id, for_code=not phone.is_landline)
+    return MovePending(move_id, for_code=not phone.is_landline)
 
 
 async def _count_code(tx: Tx, platform: Platform, by: Staff, number: str) -> tuple[int, int]:
@@ -263,7 +263,7 @@ async def move_of(platform: Platform, by: Staff, move_id: int) -> Move | None:
 
 async def send_another_code(
     platform: Platform, by: Staff, move_id: int
-) -> Waits | Refused[MoveRefusal] | None:
+) -> MovePending | Refused[MoveRefusal] | None:
     """Send the new phone another code; None where it is not this member's request."""
     async with platform.db.transaction() as tx:
         if await store.own(tx, platform.vault, move_id, by) is None:
@@ -278,12 +278,12 @@ async def send_another_code(
         if refusal is not None:
             return Refused(refusal)
         await _send_code(tx, platform, move_id, move.phone, move.from_account_id)
-    return Waits(move_id, for_code=True)
+    return MovePending(move_id, for_code=True)
 
 
 async def prove_phone(
     platform: Platform, by: Staff, move_id: int, code: str
-) -> Moved | Waits | Refused[MoveRefusal] | None:
+) -> Moved | MovePending | Refused[MoveRefusal] | None:
     """Take the code that the person reads from the new phone; None where it is not theirs.
 
     At a window the document has proven the person, so the move is carried out at once. By the
@@ -305,7 +305,7 @@ async def prove_phone(
             return Refused(MoveRefusal.CODE_WRONG)
         await store.set_requested(act.tx, move_id)
     if move.hospital_id is None:
-        return Waits(move_id, for_code=False)
+        return MovePending(move_id, for_code=False)
     return await carry_out(platform, by, move_id)
 
 

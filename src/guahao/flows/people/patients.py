@@ -8,7 +8,7 @@ from functools import partial
 
 from guahao.flows.fairness.applications import end_of_patients
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.displacing import put_aside
+from guahao.flows.people.displacing import displace_registrations
 from guahao.identity_check.gateway import Verdict
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import NameFault, person_name, same_name
@@ -225,12 +225,12 @@ async def _give_way(
         await registrations.merge_into(tx, old, new_id)
         await end_of_patients(tx, [old.id])
         return partial(registrations.record_merge, tx, old, new_id, "registered_again")
-    aside = await put_aside(tx, platform, old.id)
+    displaced = await displace_registrations(tx, platform, old.id)
     if decided is Registering.TAKE_OVER:
         await registrations.merge_into(tx, old, new_id)
         return partial(registrations.record_merge, tx, old, new_id, "dispute")
-    await registrations.set_displaced(tx, list(aside.accounts))
-    cancelled = aside.cancelled
+    await registrations.set_displaced(tx, list(displaced.accounts))
+    cancelled = displaced.cancelled
     return partial(
-        registrations.record_displaced, tx, aside.accounts, new_id, checked_by or "", cancelled
+        registrations.record_displaced, tx, displaced.accounts, new_id, checked_by or "", cancelled
     )

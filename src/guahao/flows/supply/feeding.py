@@ -37,7 +37,7 @@ from guahao.store.hospitals import titles
 from guahao.store.kernel.db import Tx
 from guahao.store.supply import changes
 from guahao.store.supply import feeding as store
-from guahao.store.supply.double_supply import Beside, beside_timetables
+from guahao.store.supply.double_supply import DoubleSupply, beside_timetables
 from guahao.store.supply.feeding import HospitalSession, Match
 
 ITEMS_MAX = 10_000
@@ -54,7 +54,7 @@ class Outcome:
 
     what: UpsertResult | ItemRefusal | SessionRefused
     id: int | None = None
-    beside: Beside | None = None
+    beside: DoubleSupply | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from guahao.store.supply.stops import Scope, Stop
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacesResult:
     """A session as it is now; `changed`: by this call."""
 
     session: HospitalSession
@@ -34,7 +34,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Halted:
+class StopResult:
     """A session after a stop or its undoing, and the stop if there is one."""
 
     session: HospitalSession
@@ -61,7 +61,7 @@ async def own_session(
 
 async def change_places(
     platform: Platform, by: OfHospital, external_id: str, capacity: int
-) -> Placed | Refused[PlanRefusal] | SessionRefused:
+) -> PlacesResult | Refused[PlanRefusal] | SessionRefused:
     """Change the number of places."""
     found = await own_session(platform, by, external_id)
     if found is None:
@@ -70,14 +70,14 @@ async def change_places(
     if isinstance(outcome, Refused):
         return outcome
     now = outcome.session
-    return Placed(
+    return PlacesResult(
         replace(found, session=now.terms, booked=now.booked, stopped=now.stopped), outcome.changed
     )
 
 
 async def stop(
     platform: Platform, by: OfHospital, external_id: str, reason: str, *, substitute: bool = False
-) -> Halted | Refused[StopRefusal]:
+) -> StopResult | Refused[StopRefusal]:
     """Stop a session; its patients are notified after a time of grace. Again, change nothing.
 
     `substitute`: its bookings stay, and another doctor sees the patients.
@@ -99,21 +99,21 @@ async def stop(
         if isinstance(outcome, Refused) and (substitute or not is_nothing):
             return Refused(StopRefusal.PAST) if is_nothing else outcome
         changed = not isinstance(outcome, Refused)
-    halted = await _halted(platform, by, found, changed=changed)
+    result = await _stop_result(platform, by, found, changed=changed)
     # A scheduler may have stopped it since we read it; otherwise its pick-up is over and settled.
-    return halted if substitute or halted.session.stopped else Refused(StopRefusal.PAST)
+    return result if substitute or result.session.stopped else Refused(StopRefusal.PAST)
 
 
 async def unstop(
     platform: Platform, by: OfHospital, external_id: str
-) -> Halted | Refused[StopRefusal | UnstopRefusal]:
+) -> StopResult | Refused[StopRefusal | UnstopRefusal]:
     """Undo the stop of a session while no patient has been notified. Again, change nothing."""
     found = await own_session(platform, by, external_id)
     if found is None:
         return Refused(StopRefusal.UNKNOWN)
     held = await _stop_of(platform, by, found.id)
     if not found.stopped and (held is None or not held.substitute):
-        return await _halted(platform, by, found, changed=False)
+        return await _stop_result(platform, by, found, changed=False)
     is_of_one_session = held is not None and held.scope.session_id is not None
     times = None if held is None else held.times
     refused = refused_unstop(times, is_of_one_session=is_of_one_session)
@@ -123,7 +123,7 @@ async def unstop(
     outcome = await stops.undo(platform, by, held.id)
     if isinstance(outcome, Refused):
         return outcome
-    return await _halted(platform, by, found, changed=True)
+    return await _stop_result(platform, by, found, changed=True)
 
 
 async def offer_replacement(
@@ -158,15 +158,15 @@ async def close(
     return await window.close_session(platform, by, found.id)
 
 
-async def _halted(
+async def _stop_result(
     platform: Platform, by: OfHospital, before: HospitalSession, *, changed: bool
-) -> Halted:
+) -> StopResult:
     session = await _again(platform, by, before)
     held = await _stop_of(platform, by, session.id)
     if held is None or not (session.stopped or held.substitute):
-        return Halted(session, changed, None)
+        return StopResult(session, changed, None)
     report = await stops.report(platform, by, held.id)
-    return Halted(session, changed, report)
+    return StopResult(session, changed, report)
 
 
 async def _stop_of(platform: Platform, by: OfHospital, session_id: int) -> Stop | None:

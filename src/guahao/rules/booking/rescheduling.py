@@ -49,7 +49,7 @@ _AS_FOR_CANCELLING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Stands(Refused[RescheduleRefusal]):
+class NotRescheduled(Refused[RescheduleRefusal]):
     """The booking stays as it is. `until`: the moment from which it was too late."""
 
     until: datetime | None = None
@@ -71,7 +71,7 @@ class Replaced:
         )
 
 
-RescheduleDecision = Accepted | Stands | Refused[Refusal] | Repeated | KeyMismatch
+RescheduleDecision = Accepted | NotRescheduled | Refused[Refusal] | Repeated | KeyMismatch
 
 
 def decide_reschedule(
@@ -93,7 +93,7 @@ def decide_reschedule(
             return stays
         assert replaced is not None
         if request.session_id == replaced.session_id:
-            return Stands(RescheduleRefusal.SAME_SESSION)
+            return NotRescheduled(RescheduleRefusal.SAME_SESSION)
         facts = _without(facts, request.patient_id, replaced.counted)
     decision = Batch(facts).decide(0, request)
     assert not isinstance(decision, RepeatedInBatch)  # a request alone
@@ -102,14 +102,14 @@ def decide_reschedule(
 
 def decide_replaced(
     replaced: Replaced | None, by: str, at: datetime, policy: Policy
-) -> Stands | None:
+) -> NotRescheduled | None:
     """Return why a booking cannot be given up for another place, or None."""
     if replaced is None:
-        return Stands(RescheduleRefusal.UNKNOWN)
+        return NotRescheduled(RescheduleRefusal.UNKNOWN)
     refusal = decide_cancel(replaced.facts, by, at, policy)
     if refusal is None:
         return None
-    return Stands(_AS_FOR_CANCELLING[refusal], until=cancel_until(replaced.facts))
+    return NotRescheduled(_AS_FOR_CANCELLING[refusal], until=cancel_until(replaced.facts))
 
 
 def _without(facts: BookingFacts, patient_id: int, replaced: CountedAppointment) -> BookingFacts:

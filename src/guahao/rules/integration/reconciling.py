@@ -63,7 +63,7 @@ class Cure(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ours:
+class PlatformBooking:
     """A booking as the platform knows it. `document`: an index of it, never the number."""
 
     order_no: str
@@ -76,7 +76,7 @@ class Ours:
 
 
 @dataclass(frozen=True, slots=True)
-class Theirs:
+class HospitalListItem:
     """A booking as the hospital's list has it; None: the list does not say."""
 
     order_no: str
@@ -156,7 +156,7 @@ _STATUS_CURES = {
 }
 
 
-def compare(ours: Iterable[Ours], theirs: Sequence[Theirs], made_at: datetime) -> Comparison:
+def compare(ours: Iterable[PlatformBooking], theirs: Sequence[HospitalListItem], made_at: datetime) -> Comparison:
     """Compare both lists, of the same days; `made_at`: when the hospital made its own.
 
     Ours must hold every booking of these days, and every other that theirs names. What changed
@@ -172,7 +172,7 @@ def compare(ours: Iterable[Ours], theirs: Sequence[Theirs], made_at: datetime) -
     return Comparison(found, len((known.keys() | listed.keys()) - new - differing), len(new))
 
 
-def _doubled(theirs: Sequence[Theirs], new: set[str]) -> Iterator[Found]:
+def _doubled(theirs: Sequence[HospitalListItem], new: set[str]) -> Iterator[Found]:
     times = Counter(booking.order_no for booking in theirs)
     for order_no, booking in {booking.order_no: booking for booking in theirs}.items():
         if times[order_no] > 1 and order_no not in new:
@@ -180,7 +180,7 @@ def _doubled(theirs: Sequence[Theirs], new: set[str]) -> Iterator[Found]:
             yield _found(booking, Difference.DOUBLED, "1", count, Cure.REMOVE_THERE)
 
 
-def _differences(ours: Ours | None, theirs: Theirs | None) -> Iterator[Found]:
+def _differences(ours: PlatformBooking | None, theirs: HospitalListItem | None) -> Iterator[Found]:
     if ours is None:
         assert theirs is not None
         if theirs.status not in _OVER:
@@ -202,7 +202,7 @@ def _differences(ours: Ours | None, theirs: Theirs | None) -> Iterator[Found]:
         yield _found(ours, Difference.TIME, " ".join(here), " ".join(there), Cure.CORRECT_THERE)
 
 
-def _times(ours: Ours, theirs: Theirs) -> tuple[list[str], list[str]]:
+def _times(ours: PlatformBooking, theirs: HospitalListItem) -> tuple[list[str], list[str]]:
     """When and in which session, as far as both say it."""
     here, there = [ours.visit_date.isoformat()], [theirs.visit_date.isoformat()]
     for mine, its in (
@@ -215,5 +215,5 @@ def _times(ours: Ours, theirs: Theirs) -> tuple[list[str], list[str]]:
     return here, there
 
 
-def _found(booking: Ours | Theirs, kind: Difference, here: str, there: str, cure: Cure) -> Found:
+def _found(booking: PlatformBooking | HospitalListItem, kind: Difference, here: str, there: str, cure: Cure) -> Found:
     return Found(booking.order_no, booking.visit_date, kind, here, there, cure)

@@ -49,7 +49,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
+class AppointmentHistory:
     """An appointment from its booking on; None for what never happened to it."""
 
     id: int
@@ -81,7 +81,7 @@ class World:
     requests: Sequence[Recorded]
     sessions: Mapping[int, TriedSession]
     accounts: Mapping[int, int | None]  # of each patient
-    lives: Sequence[Life]
+    histories: Sequence[AppointmentHistory]
     rules: Mapping[int, Sequence[tuple[date, HospitalRules]]]
     checked_at: Mapping[int, datetime] = field(default_factory=dict)
     checks_names: bool = False
@@ -110,12 +110,12 @@ class _Trial:
         self._held: Counter[int] = Counter()
         self._persons: defaultdict[int, _Person] = defaultdict(_Person)
         self._numbers = count()
-        self._lives = {one.id: one for one in world.lives}
+        self._histories = {one.id: one for one in world.histories}
         asked = {one.appointment_id for one in world.requests}
         # What was booked before, or without a request, is there under every policy.
         self._coming = [
             (one.made_at, next(self._numbers), "make", one)
-            for one in world.lives
+            for one in world.histories
             if one.id not in asked
         ]
         heapify(self._coming)
@@ -126,7 +126,7 @@ class _Trial:
         decisions = decide_batch(self._facts(at, requests), requests)
         for one, decision in zip(group, decisions, strict=True):
             if decision == Accepted():
-                self._make(self._life(one))
+                self._make(self._history(one))
         return [_word(decision) for decision in decisions]
 
     def _facts(self, at: datetime, requests: list[BookingRequest]) -> BookingFacts:
@@ -171,56 +171,56 @@ class _Trial:
             person=id.to_bytes(8, "big"),
         )
 
-    def _life(self, one: Recorded) -> Life:
+    def _history(self, one: Recorded) -> AppointmentHistory:
         """What became of it; what was refused in truth is never cancelled and no no-show."""
-        known = None if one.appointment_id is None else self._lives.get(one.appointment_id)
+        known = None if one.appointment_id is None else self._histories.get(one.appointment_id)
         if known is not None:
             return known
         request, facts = one.request, self._world.sessions[one.request.session_id].facts
         place = CountedAppointment(facts.visit_date, facts.hospital_id, facts.department_id)
         invented = -1 - next(self._numbers)
-        return Life(invented, request.patient_id, request.session_id, place, request.at)
+        return AppointmentHistory(invented, request.patient_id, request.session_id, place, request.at)
 
-    def _make(self, life: Life) -> None:
-        self._booked[life.session_id] += 1
-        self._persons[life.patient_id].counted[life.id] = life.place
+    def _make(self, history: AppointmentHistory) -> None:
+        self._booked[history.session_id] += 1
+        self._persons[history.patient_id].counted[history.id] = history.place
         for at, what in (
-            (life.freed_at, "free"),
-            (life.no_show_at, "miss"),
-            (life.excused_at, "excuse"),
+            (history.freed_at, "free"),
+            (history.no_show_at, "miss"),
+            (history.excused_at, "excuse"),
         ):
             if at is not None:
-                heappush(self._coming, (at, next(self._numbers), what, life))
+                heappush(self._coming, (at, next(self._numbers), what, history))
 
-    def _free(self, at: datetime, life: Life) -> None:
+    def _free(self, at: datetime, history: AppointmentHistory) -> None:
         """Give a place back: free, or for the next draw where the session was full."""
-        session = self._world.sessions.get(life.session_id)
-        self._booked[life.session_id] -= 1
+        session = self._world.sessions.get(history.session_id)
+        self._booked[history.session_id] -= 1
         if session is None or not self._policies.on(at.date()).draw_returned_places:
             return
-        taken = self._booked[life.session_id] + 1 + self._held[life.session_id]
+        taken = self._booked[history.session_id] + 1 + self._held[history.session_id]
         draw_at = next_draw(session.facts.visit_date, at)
         if taken >= session.facts.capacity and draw_at is not None:
-            self._held[life.session_id] += 1
-            heappush(self._coming, (draw_at + _DRAWN_WITHIN, next(self._numbers), "draw", life))
+            self._held[history.session_id] += 1
+            heappush(self._coming, (draw_at + _DRAWN_WITHIN, next(self._numbers), "draw", history))
 
     def _live_until(self, at: datetime) -> None:
         while self._coming and self._coming[0][0] <= at:
-            at_last, _, what, life = heappop(self._coming)
-            person = self._persons[life.patient_id]
+            at_last, _, what, history = heappop(self._coming)
+            person = self._persons[history.patient_id]
             if what == "make":
                 # Without a request: among them those who won a place that waited.
-                self._held[life.session_id] -= self._held[life.session_id] > 0
-                self._make(life)
+                self._held[history.session_id] -= self._held[history.session_id] > 0
+                self._make(history)
             elif what == "free":
-                self._free(at_last, life)
-                del person.counted[life.id]
+                self._free(at_last, history)
+                del person.counted[history.id]
             elif what == "draw":
-                self._held[life.session_id] -= self._held[life.session_id] > 0
+                self._held[history.session_id] -= self._held[history.session_id] > 0
             elif what == "miss":
-                person.no_shows[life.id] = life.place.visit_date
+                person.no_shows[history.id] = history.place.visit_date
             else:
-                person.no_shows.pop(life.id, None)
+                person.no_shows.pop(history.id, None)
 
 
 def _word(decision: Decision) -> str:

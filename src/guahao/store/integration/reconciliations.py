@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from guahao.rules.booking.order_no import appointment_id, order_no
-from guahao.rules.integration.reconciling import Comparison, Cure, Difference, Found, Ours
+from guahao.rules.integration.reconciling import Comparison, Cure, Difference, Found, PlatformBooking
 from guahao.store.kernel.db import Tx, json_columns, recordset
 from guahao.store.kernel.records import columns
 from guahao.store.kernel.vault import Vault
@@ -101,7 +101,7 @@ class NewestReconciliation:
 
 async def ours(
     tx: Tx, hospital_id: int, days: tuple[date, date], named: Sequence[str]
-) -> list[Ours]:
+) -> list[PlatformBooking]:
     """Return the hospital's bookings of these days, both included, and others that are named."""
     first, last = days
     return await tx.records(
@@ -124,8 +124,8 @@ async def ours(
     )
 
 
-def _ours(*, id: int, **row: Any) -> Ours:
-    return Ours(order_no(id), **row)
+def _ours(*, id: int, **row: Any) -> PlatformBooking:
+    return PlatformBooking(order_no(id), **row)
 
 
 async def add(

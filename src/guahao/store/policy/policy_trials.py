@@ -10,7 +10,7 @@ from typing import Any
 from guahao.rules.booking.together import Companion
 from guahao.rules.kernel.facts import Actor, BookingRequest, CountedAppointment, SessionFacts
 from guahao.rules.kernel.limits import CITY_TIME, HospitalRules
-from guahao.rules.policy.trying import Life, Recorded, TriedSession, World
+from guahao.rules.policy.trying import AppointmentHistory, Recorded, TriedSession, World
 from guahao.store.hospitals.directory import take_rules
 from guahao.store.kernel.db import Tx, array
 from guahao.store.kernel.records import columns
@@ -25,7 +25,7 @@ _LIFE = """
     LEFT JOIN no_show_excuses e ON e.appointment_id = a.id AND e.withdrawn_at IS NULL
 """
 # In three parts, one for each index.
-_LIVES = f"""
+_HISTORIES = f"""
     {_LIFE} WHERE a.patient_id = ANY(%(patients)s::bigint[]) AND a.visit_date >= %(since)s
         AND a.status IN ('booked', 'picked_up', 'no_show', 'unverified')
     UNION
@@ -159,8 +159,8 @@ async def world(tx: Tx, first: date) -> World:
     requests = await _requests(tx, first)
     patient_ids = array({recorded.request.patient_id for recorded in requests})
     session_ids = array({recorded.request.session_id for recorded in requests})
-    lives = await tx.records(
-        _life, _LIVES, {"patients": patient_ids, "since": first - _REACH, "sessions": session_ids}
+    histories = await tx.records(
+        _history, _HISTORIES, {"patients": patient_ids, "since": first - _REACH, "sessions": session_ids}
     )
     patients = await tx.rows(
         "SELECT id, account_id, checked_at FROM patients WHERE id = ANY(%(ids)s::bigint[])",
@@ -170,7 +170,7 @@ async def world(tx: Tx, first: date) -> World:
         requests,
         await _sessions(tx, session_ids),
         {id: account_id for id, account_id, _ in patients},
-        lives,
+        histories,
         await _rules(tx),
         {id: checked_at for id, _, checked_at in patients if checked_at is not None},
     )
@@ -249,7 +249,7 @@ async def _rules(tx: Tx) -> dict[int, list[tuple[date, HospitalRules]]]:
     return dict(found)
 
 
-def _life(
+def _history(
     *,
     id: int,
     patient_id: int,
@@ -261,9 +261,9 @@ def _life(
     status: str,
     changed_at: datetime,
     excused_at: datetime | None,
-) -> Life:
+) -> AppointmentHistory:
     place = CountedAppointment(visit_date, hospital_id, department_id)
-    return Life(
+    return AppointmentHistory(
         *(id, patient_id, session_id, place, booked_at),
         freed_at=changed_at if status in ("cancelled", "stopped") else None,
         no_show_at=changed_at if status == "no_show" else None,

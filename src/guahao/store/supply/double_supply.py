@@ -19,14 +19,14 @@ from guahao.store.supply.import_rows import joined_as_a_whole
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class DoubleSupply:
     """The timetable's session that an item stands beside; None where it is still to be made."""
 
     session_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class BesideRow:
+class DoubleSupplyRow:
     """A row of a file, and what its session stands beside.
 
     Of a row that is a timetable itself (`is_weekly`) that is the first single session.
@@ -73,7 +73,7 @@ _ON_OFFER = """
 _BEST = "coalesce(s.starts_at, t.starts_at) NULLS FIRST, t.id"
 
 
-async def beside_timetables(tx: Tx, sessions: Mapping[str, SessionTerms]) -> dict[str, Beside]:
+async def beside_timetables(tx: Tx, sessions: Mapping[str, SessionTerms]) -> dict[str, DoubleSupply]:
     """Return what these published sessions stand beside, by the hospital's ids."""
     rows = await tx.rows(
         f"""
@@ -91,7 +91,7 @@ async def beside_timetables(tx: Tx, sessions: Mapping[str, SessionTerms]) -> dic
             )
         },
     )
-    return {external_id: Beside(session_id) for external_id, session_id in rows}
+    return {external_id: DoubleSupply(session_id) for external_id, session_id in rows}
 
 
 _ROWS_BESIDE = f"""
@@ -126,9 +126,9 @@ _WEEKLY_BESIDE = """
 """
 
 
-async def beside_rows(tx: Tx, import_id: int) -> list[BesideRow]:
+async def beside_rows(tx: Tx, import_id: int) -> list[DoubleSupplyRow]:
     """Return the rows of a compared import that would put the same clinic on offer twice."""
     params = {"import_id": import_id, "today": tx.now.date()}
     async with joined_as_a_whole(tx):
-        found = await tx.records(BesideRow, _ROWS_BESIDE, params)
-        return found + await tx.records(BesideRow, _WEEKLY_BESIDE, params)
+        found = await tx.records(DoubleSupplyRow, _ROWS_BESIDE, params)
+        return found + await tx.records(DoubleSupplyRow, _WEEKLY_BESIDE, params)

@@ -18,7 +18,7 @@ from guahao.flows.booking.rescheduling import Rescheduled, RescheduleRequest
 from guahao.flows.fairness.declining import decline
 from guahao.flows.hall.queues import OwnQueue, own_queue
 from guahao.rules.attendance.pickup import pickup_deadline
-from guahao.rules.booking.rescheduling import RescheduleRefusal, Stands
+from guahao.rules.booking.rescheduling import RescheduleRefusal, NotRescheduled
 from guahao.rules.fairness.declining import DeclineRefusal
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import CITY_TIME
@@ -382,7 +382,7 @@ class _Handlers:
         match answer:
             case Rescheduled(booking):
                 return json_answer(appointment_out(booking, services.platform.titles), 201)
-            case Stands():
+            case NotRescheduled():
                 problem = services.replies.stands(answer, reader_language(request.scope))
                 return problem_answer(request.scope, problem)
             case Refused(reason):

@@ -8,7 +8,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows.call_centre.calls import card as card_of
 from guahao.flows.people import moving as flows
-from guahao.flows.people.moving import Moved, Waits
+from guahao.flows.people.moving import Moved, MovePending
 from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.moving import MoveRefusal
@@ -77,7 +77,7 @@ async def _ask(page: StaffPage) -> ASGIApp:
         page.form.get("reason", "")[:_REASON_MAX],
     )
     match outcome:
-        case Waits():
+        case MovePending():
             return page.redirect(f"{MOVES_PATH}/{outcome.move_id}")
         case Refused(MoveRefusal.UNKNOWN_PERSON):
             raise ProblemError("not_found")
@@ -104,7 +104,7 @@ async def _ask_by_document(page: StaffPage) -> ASGIApp:
         page.services.platform, page.staff, **typed, reason=reason, disputed=kind == "dispute"
     )
     match outcome:
-        case Waits(move_id):
+        case MovePending(move_id):
             return page.redirect(f"{MOVES_PATH}/{move_id}")
         case NameFault() as fault:
             return await _document_form(page, name_fault_text(fault, page.language), _CONFLICT)

@@ -12,7 +12,7 @@ from guahao.flows.booking.desk import Busy, NotBooked, NotDecided, OutcomeUnknow
 from guahao.flows.booking.rescheduling import Rescheduled, places_instead
 from guahao.flows.call_centre.caller_rescheduling import reschedule_for_caller
 from guahao.flows.call_centre.calls import card
-from guahao.rules.booking.rescheduling import Stands
+from guahao.rules.booking.rescheduling import NotRescheduled
 from guahao.rules.call_centre.calls import CallRefusal
 from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
 from guahao.rules.people.identity import valid_phone
@@ -54,7 +54,7 @@ async def _form(page: StaffPage, refused: str = "", status: int = 200, key: str 
         return page.redirect(caller.base)
     account_id, from_day = caller.card.call.account_id, as_date(page.query("from"))
     places = await places_instead(page.services.platform, account_id, id, "agent", from_day)
-    if isinstance(places, Stands):
+    if isinstance(places, NotRescheduled):
         refused = refused or page.problem(places.reason, deadline=places.until).detail
         status = max(status, _CONFLICT)
     return page.show(
@@ -62,7 +62,7 @@ async def _form(page: StaffPage, refused: str = "", status: int = 200, key: str 
         status,
         caller=caller,
         view=view,
-        places=None if isinstance(places, Stands) else places,
+        places=None if isinstance(places, NotRescheduled) else places,
         refused=refused,
         reason=page.form.get("reason", "")[:_REASON_MAX],
         chosen=as_id(page.form.get("session_id", "")),
@@ -100,7 +100,7 @@ async def _not_moved(
     page: StaffPage,
     call_id: int,
     key: str,
-    answer: Stands
+    answer: NotRescheduled
     | Refused[Refusal]
     | Refused[CallRefusal]
     | KeyMismatch
@@ -108,7 +108,7 @@ async def _not_moved(
     | NotDecided,
 ) -> ASGIApp:
     match answer:
-        case Stands(reason, until=until):
+        case NotRescheduled(reason, until=until):
             return await _form(page, page.problem(reason, deadline=until).detail, _CONFLICT)
         case Refused(reason):
             if reason is CallRefusal.REASON_NEEDED:

@@ -9,7 +9,7 @@ import msgspec
 
 from guahao.flows.attendance.window import ClosedSession
 from guahao.flows.supply import own_sessions as flows
-from guahao.flows.supply.own_sessions import Halted, OwnPlaces, Placed
+from guahao.flows.supply.own_sessions import StopResult, OwnPlaces, PlacesResult
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.booking.replacing import OfferRefusal
 from guahao.rules.integration.clients import Scope
@@ -193,7 +193,7 @@ async def _capacity(call: CallRequest) -> Answer:
             return call.refuse(reason)
         case Refused():
             raise ProblemError(_UNKNOWN)  # the body allows no number that a plan refuses
-        case Placed(session, changed):
+        case PlacesResult(session, changed):
             return json_answer(HospitalPlacesOut(changed, session_out(session)))
         case never:
             assert_never(never)
@@ -201,7 +201,7 @@ async def _capacity(call: CallRequest) -> Answer:
 
 async def _stop(call: CallRequest) -> Answer:
     body = await read_body(call.request, _reason)
-    return _halted(
+    return _stop_answer(
         call,
         await flows.stop(
             call.services.platform,
@@ -214,12 +214,12 @@ async def _stop(call: CallRequest) -> Answer:
 
 
 async def _unstop(call: CallRequest) -> Answer:
-    return _halted(
+    return _stop_answer(
         call, await flows.unstop(call.services.platform, call.client, _external_id(call))
     )
 
 
-def _halted(call: CallRequest, outcome: Halted | Refused[StopRefusal | UnstopRefusal]) -> Answer:
+def _stop_answer(call: CallRequest, outcome: StopResult | Refused[StopRefusal | UnstopRefusal]) -> Answer:
     if isinstance(outcome, Refused):
         if outcome.reason is StopRefusal.UNKNOWN:
             raise ProblemError(_UNKNOWN)

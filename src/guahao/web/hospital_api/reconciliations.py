@@ -12,7 +12,7 @@ from guahao.flows.integration import reconciling as flows
 from guahao.flows.integration.reconciling import Listed, Report
 from guahao.flows.supply.feeding import ITEMS_MAX
 from guahao.rules.integration.clients import Scope
-from guahao.rules.integration.reconciling import STATUSES, Cure, Difference, ListRefusal, Theirs
+from guahao.rules.integration.reconciling import STATUSES, Cure, Difference, ListRefusal, HospitalListItem
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import Refused
@@ -56,7 +56,7 @@ class HospitalListItemIn(msgspec.Struct, forbid_unknown_fields=True):
 
     def listed(self) -> Listed:
         """For the flow."""
-        theirs = Theirs(
+        theirs = HospitalListItem(
             *(self.order_no, self.status, self.visit_date),
             *(self.period, self.session_external_id),
         )

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows.people import counter as flows
 from guahao.flows.people.counter import AtCounter
-from guahao.flows.people.moving import Moved, Waits
+from guahao.flows.people.moving import Moved, MovePending
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import NameFault
@@ -180,7 +180,7 @@ async def _ask_to_move(page: StaffPage) -> ASGIApp:
         disputed=page.path.endswith("/dispute"),
     )
     match outcome:
-        case Waits(move_id) | Moved(move_id):
+        case MovePending(move_id) | Moved(move_id):
             return page.redirect(f"{_MOVES.base}/{move_id}")
         case Refused():
             return await refused_person(page, outcome)

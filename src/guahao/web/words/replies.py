@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 
-from guahao.rules.booking.rescheduling import RescheduleRefusal, Stands
+from guahao.rules.booking.rescheduling import RescheduleRefusal, NotRescheduled
 from guahao.rules.booking.resending import RESENT_AN_HOUR, ResendRefusal
 from guahao.rules.booking.together import PairFault
 from guahao.rules.call_centre.call_backs import CALL_BACKS_A_DAY, CallBackRefusal
@@ -118,7 +118,7 @@ class Replies:
         ended_at = refused.ended_at if isinstance(refused, DeclinedTooLate) else None
         return self.problem(refused.reason, language, deadline=ended_at)
 
-    def stands(self, refused: Stands, language: Language) -> Problem:
+    def stands(self, refused: NotRescheduled, language: Language) -> Problem:
         """Return the problem of a booking that is not rescheduled, with its deadline."""
         return self.problem(refused.reason, language, deadline=refused.until)
 

@@ -40,7 +40,7 @@ from guahao.store.kernel import queue
 from guahao.store.kernel.db import Tx
 from guahao.store.supply import import_rows, timetables
 from guahao.store.supply import supply_imports as store
-from guahao.store.supply.double_supply import BesideRow, beside_rows
+from guahao.store.supply.double_supply import DoubleSupplyRow, beside_rows
 from guahao.store.supply.import_rows import Action, PlannedDates
 from guahao.store.supply.supply_imports import Import
 
@@ -70,7 +70,7 @@ class Checked(msgspec.Struct):
     counts: dict[str, int] = {}
     skipped: list[str] = []
     new_titles: list[str] = []
-    beside: list[BesideRow] = []
+    beside: list[DoubleSupplyRow] = []
     beside_in_all: int = 0
     fingerprint: str = ""
     left_out: list[LeftOut] = []

@@ -11,7 +11,7 @@ from litestar.types import ASGIApp
 from guahao.flows.booking.appointments import own_appointment
 from guahao.flows.booking.desk import Busy, NotBooked, NotDecided, OutcomeUnknown, TooFast
 from guahao.flows.booking.rescheduling import Rescheduled, RescheduleRequest, places_instead
-from guahao.rules.booking.rescheduling import RescheduleRefusal, Stands
+from guahao.rules.booking.rescheduling import RescheduleRefusal, NotRescheduled
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
 from guahao.rules.people.logins import AccountLoginRefusal, LoginRefused
@@ -55,7 +55,7 @@ async def _form(
     """
     first = as_date(page.query("from"))
     places = await places_instead(page.services.platform, page.owner, booking.id, "patient", first)
-    if isinstance(places, Stands):
+    if isinstance(places, NotRescheduled):
         if places.reason is RescheduleRefusal.NOT_LIVE:
             return page.redirect(f"/bookings/{booking.id}")
         problem = problem or page.services.replies.stands(places, page.language)
@@ -65,7 +65,7 @@ async def _form(
         booking=booking,
         session=booking.session,
         names=page.names,
-        places=None if isinstance(places, Stands) else places,
+        places=None if isinstance(places, NotRescheduled) else places,
         may_call=page.now < booking.cancel_until,
         problem=problem,
         chosen=as_id(page.kept.get("session_id", "") or page.form.get("session_id", "")),
@@ -104,7 +104,7 @@ async def _reschedule(page: Page) -> ASGIApp:
     await page.identify()
     booking = await _own(page)
     match answer:
-        case Stands():
+        case NotRescheduled():
             return await _form(page, booking, services.replies.stands(answer, page.language))
         case KeyMismatch():
             return page.redirect(page.path)  # the form was for another session

@@ -9,7 +9,7 @@ from typing import assert_never
 from litestar.types import ASGIApp
 
 from guahao.flows.people import moving
-from guahao.flows.people.moving import Moved, Waits
+from guahao.flows.people.moving import Moved, MovePending
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.people.phones import spoken_phone
 from guahao.rules.staff.staff import Role
@@ -80,7 +80,7 @@ class MovePages:
             case Moved():
                 page.flash(page.say("已登记到新号码，两边都会收到通知。请患者用新手机登录。"))
                 return page.redirect(self.back)
-            case Waits():
+            case MovePending():
                 page.flash(page.say("新手机已验证，已交班长审批。"))
                 return page.redirect(f"{self.base}/{move_id}")
             case Refused():
