@@ -31,7 +31,7 @@ from guahao.store.messages import messages
 from guahao.store.people import accounts
 from guahao.store.policy.policy_book import PolicyBook
 from guahao.store.staff import trail
-from guahao.store.supply.stops import Scope
+from guahao.store.supply.stops import StopScope
 
 MONDAY_MORNING = datetime(2026, 11, 30, 9, 0, tzinfo=CITY_TIME)
 THURSDAY = date(2026, 12, 3)
@@ -248,4 +248,4 @@ async def stop_session(platform: Platform, session_id: int) -> int | Refused[Sto
         platform, "SELECT hospital_id, visit_date FROM clinic_sessions WHERE id = %s", session_id
     )
     by = Staff(7, "scheduler", Role.SCHEDULER, hospital_id)
-    return await stops.stop(platform, by, Scope(day, day, session_id=session_id), "医生外出")
+    return await stops.stop(platform, by, StopScope(day, day, session_id=session_id), "医生外出")

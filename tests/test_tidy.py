@@ -29,6 +29,10 @@ BANNED_WORDS = {
 }
 # Each of these once named several things: at most one class may have such a name.
 AMBIGUOUS_NAMES = {"Call", "Session", "Visit"}
+# Tools that run beside the platform have names of their own.
+APART = ("tools", "backup", "deploy")
+# A class of each of these stands for the same in every part of the web that has one.
+SHARED_NAMES = {"Route", "Services", "CallRefusal", "CounterRefusal"}
 # Replaced by the words of the field: Services, Behaviour, DeskRequest, OutgoingMessage,
 # MessageSender, Connection.
 RETIRED_NAMES = {"Door", "Manners", "Wish", "Parcel", "Courier", "Line"}
@@ -248,6 +252,21 @@ def test_a_name_means_one_thing() -> None:
     )
     assert {name for name in AMBIGUOUS_NAMES if names[name] > 1} == set()
     assert RETIRED_NAMES & set(names) == set()
+
+
+def test_no_two_public_classes_of_the_platform_have_one_name() -> None:
+    places: dict[str, list[str]] = {}
+    for file in _python_files(SOURCE):
+        path = file.relative_to(SOURCE)
+        if path.parts[0] not in APART:
+            for name in class_names(ast.parse(file.read_text(encoding="utf-8"))):
+                places.setdefault(name, []).append(str(path))
+    shared = {
+        name: files
+        for name, files in places.items()
+        if len(files) > 1 and not name.startswith("_") and name not in SHARED_NAMES
+    }
+    assert shared == {}
 
 
 # The checks themselves -------------------------------------------------------------------------

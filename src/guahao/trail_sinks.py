@@ -28,7 +28,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.staff.trail import trail_head
 from guahao.settings import Settings
 from guahao.store.kernel.vault import Vault
-from guahao.store.staff.trail import Head
+from guahao.store.staff.trail import TrailHead
 
 KIND = "audit_trail_head"
 _TAIL_BYTES = 256 * 1024
@@ -52,7 +52,7 @@ class _SentHead(msgspec.Struct):
 class Noted:
     """The last head in a file. `forged`: later lines that this platform did not write."""
 
-    head: Head | None = None
+    head: TrailHead | None = None
     at: datetime | None = None
     forged: int = 0
 
@@ -73,7 +73,7 @@ async def send_head(platform: Platform) -> None:
     await asyncio.to_thread(send, settings, platform.vault, head)
 
 
-def send(settings: Settings, vault: Vault, head: Head) -> None:
+def send(settings: Settings, vault: Vault, head: TrailHead) -> None:
     """Send a head to every configured sink; raise SinkError if any fails. Blocks."""
     at = datetime.now(UTC).isoformat(timespec="seconds")
     line = _SentHead(KIND, at, head.seq, head.hash.hex(), _mac(vault, at, head).hex())
@@ -103,7 +103,7 @@ def last_noted(path: Path, vault: Vault) -> Noted:
         return Noted()
     forged = 0
     for line in _heads(text):
-        head = Head(line.seq, bytes.fromhex(line.hash))
+        head = TrailHead(line.seq, bytes.fromhex(line.hash))
         if hmac.compare_digest(_mac(vault, line.at, head).hex(), line.mac):
             return Noted(head, datetime.fromisoformat(line.at), forged)
         forged += 1
@@ -123,7 +123,7 @@ def _heads(text: str) -> Iterator[_SentHead]:
                 yield head
 
 
-def _mac(vault: Vault, at: str, head: Head) -> bytes:
+def _mac(vault: Vault, at: str, head: TrailHead) -> bytes:
     facts = msgspec.json.encode((at, head.seq, head.hash.hex()))
     return hmac.digest(vault.key_for("audit trail sink"), facts, "sha256")
 

@@ -22,7 +22,7 @@ from guahao.store.kernel.pulse import Pulse
 from guahao.web.app import create_app as web_app
 from guahao.web.http.tokens import PAGES_SECONDS, Tokens
 from guahao.web.monitoring.logs import set_up_logs
-from guahao.web.wechat import Connection
+from guahao.web.wechat import WechatConnection
 from guahao.wechat.callback import Callback
 from guahao.wiring import build_platform, check_roles, report_trail
 
@@ -83,10 +83,10 @@ def token_issuer(platform: Platform) -> Callable[[int], str]:
     return lambda account_id: tokens.issue(account_id, account_id, PAGES_SECONDS)
 
 
-def _wechat_connection(platform: Platform) -> Connection | None:
+def _wechat_connection(platform: Platform) -> WechatConnection | None:
     """The web's line to WeChat, where there is an Official Account."""
     settings, api = platform.settings, api_of(platform.settings)
     if api is None or settings.wechat_token is None or settings.wechat_appid is None:
         return None
     callback = Callback(settings.wechat_token, settings.wechat_appid, settings.wechat_aes_key)
-    return Connection(callback, api, OfficialAccount(platform.db, platform.vault, api).send_text)
+    return WechatConnection(callback, api, OfficialAccount(platform.db, platform.vault, api).send_text)

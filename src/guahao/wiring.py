@@ -329,9 +329,9 @@ def _verifier(settings: Settings, database: Database) -> RealNameVerifier:
     if settings.verifier == "demo":
         return DemoVerifier()
     check_extras(settings)
-    from guahao.identity_check.aliyun import Access, AliyunVerifier  # noqa: PLC0415 - of an extra
+    from guahao.identity_check.aliyun import IdentityAccess, AliyunVerifier  # noqa: PLC0415 - of an extra
 
-    access = Access(
+    access = IdentityAccess(
         settings.identity_aliyun_endpoint,
         settings.identity_aliyun_access_key_id or "",
         settings.identity_aliyun_access_key_secret or "",

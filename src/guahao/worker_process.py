@@ -69,9 +69,9 @@ def _gateway(settings: Settings, platform: Platform) -> Gateway:
 
 def _aliyun(settings: Settings) -> Gateway:
     check_extras(settings)
-    from guahao.notices.aliyun import Access, AliyunGateway  # noqa: PLC0415 - of an extra
+    from guahao.notices.aliyun import SmsAccess, AliyunGateway  # noqa: PLC0415 - of an extra
 
-    access = Access(
+    access = SmsAccess(
         settings.aliyun_endpoint,
         settings.aliyun_access_key_id or "",
         settings.aliyun_access_key_secret or "",

@@ -11,7 +11,7 @@ import pytest
 from tests.city import resident_id
 
 from guahao.identity_check import aliyun
-from guahao.identity_check.aliyun import Access, AliyunVerifier
+from guahao.identity_check.aliyun import IdentityAccess, AliyunVerifier
 from guahao.identity_check.circuit import FAULTS_TO_OPEN, OPEN_SECONDS, Circuit
 from guahao.identity_check.gateway import Verdict
 from guahao.rules.people.identity import ID_TYPES, RESIDENT_ID, Document
@@ -61,7 +61,7 @@ def seconds() -> Seconds:
 @pytest.fixture
 def verifier(endpoint: str, seconds: Seconds, monkeypatch: pytest.MonkeyPatch) -> AliyunVerifier:
     monkeypatch.setattr(aliyun, "_RETRY_WAIT_SECONDS", 0)
-    return AliyunVerifier(Access(endpoint, KEY_ID, KEY_SECRET), Circuit(seconds))
+    return AliyunVerifier(IdentityAccess(endpoint, KEY_ID, KEY_SECRET), Circuit(seconds))
 
 
 async def test_the_authority_says_yes_or_no_and_nothing_else_is_either(
@@ -110,12 +110,12 @@ async def test_a_wrong_secret_or_a_port_without_listener_is_unknown(
     endpoint: str, stand_in: IdentityStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aliyun, "_RETRY_WAIT_SECONDS", 0)
-    wrong = AliyunVerifier(Access(endpoint, KEY_ID, "a wrong secret"))
+    wrong = AliyunVerifier(IdentityAccess(endpoint, KEY_ID, "a wrong secret"))
     assert await wrong.check(NAME, ZHANG) is Verdict.UNKNOWN
     assert stand_in.asked == []
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    gone = AliyunVerifier(Access(address, KEY_ID, KEY_SECRET))
+    gone = AliyunVerifier(IdentityAccess(address, KEY_ID, KEY_SECRET))
     assert await gone.check(NAME, ZHANG) is Verdict.UNKNOWN
 
 

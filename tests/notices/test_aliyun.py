@@ -14,7 +14,7 @@ from tests.city import Clock, add_account, add_booking, ask, change, open_platfo
 
 from guahao.flows.kernel.platform import Platform
 from guahao.notices import aliyun
-from guahao.notices.aliyun import VARIABLES, Access, AliyunGateway
+from guahao.notices.aliyun import VARIABLES, SmsAccess, AliyunGateway
 from guahao.notices.deliver import LONGEST_WAIT_SECONDS, MessageSender, TryAgain
 from guahao.notices.gateway import Failed, Outcome, OutgoingMessage, Sent, Unknown
 from guahao.notices.templates import KINDS
@@ -59,8 +59,8 @@ def endpoint(stand_in: StandIn) -> Iterator[str]:
         yield address
 
 
-def access(endpoint: str, secret: str = KEY_SECRET) -> Access:
-    return Access(endpoint, KEY_ID, secret, "安澜挂号")
+def access(endpoint: str, secret: str = KEY_SECRET) -> SmsAccess:
+    return SmsAccess(endpoint, KEY_ID, secret, "安澜挂号")
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ from guahao.store.kernel.migrate import migrate
 from guahao.store.kernel.vault import Vault
 from guahao.store.operations import backup_runs
 from guahao.store.operations.backup_runs import BackupRun
-from guahao.store.staff.trail import Head
+from guahao.store.staff.trail import TrailHead
 from guahao.wiring import examine
 
 KEY = "a secret key of the tests, long enough"  # tests.city's own
@@ -80,7 +80,7 @@ async def checked(
     *,
     key: str = KEY,
     clock: CityClock | None = None,
-    noted: Head | None = None,
+    noted: TrailHead | None = None,
 ) -> dict[str, Check]:
     found = await doctor.examine(
         settings or Settings(), url, Vault(key), clock or city_clock(), noted
@@ -303,7 +303,7 @@ async def test_a_wrong_clock_key_and_trail(login_url: str) -> None:
         await add_booking(platform)
     found = await checked(login_url)
     assert found["key"].figures == {"tried": 3, "unopened": 0}
-    noted = Head(7, b"x" * 32)
+    noted = TrailHead(7, b"x" * 32)
     found = await checked(login_url, key=KEY + "2", clock=Ahead(), noted=noted)
     assert "+90.0 s" in found["clock"].says
     assert found["key"].state is State.FAILED

@@ -26,7 +26,7 @@ from guahao.rules.integration.pushing import GIVE_UP_AFTER
 from guahao.rules.staff.staff import SYSTEM, Role, Staff
 from guahao.store.integration.webhooks import WebhookState
 from guahao.store.kernel.views import AppointmentView
-from guahao.store.supply.stops import Scope
+from guahao.store.supply.stops import StopScope
 from guahao.tools.stand_ins.hospital import Behaviour
 from guahao.tools.webhook_verifier import Verifier
 from guahao.worker import run_worker
@@ -212,10 +212,10 @@ async def _live_three_days(
             await cancel_for_caller(platform, made[0].id)
             made.append(await hospital.booked(late[0], 1))
         if hour == 5:
-            stop_id = await stops.stop(platform, by, Scope(THURSDAY, THURSDAY), "医生外出")
+            stop_id = await stops.stop(platform, by, StopScope(THURSDAY, THURSDAY), "医生外出")
             assert isinstance(stop_id, int)
             await stops.undo(platform, by, stop_id)
-            await stops.stop(platform, by, Scope(FRIDAY, FRIDAY), "医生外出")
+            await stops.stop(platform, by, StopScope(FRIDAY, FRIDAY), "医生外出")
         if hour == 30:
             made += [await hospital.booked(one) for one in late[1:]]
         await push_all(pushing)

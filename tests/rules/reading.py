@@ -7,12 +7,12 @@ import io
 from tests.rules.writing import Draw
 
 from guahao.rules.fairness import verifying
-from guahao.rules.fairness.allocating import LONG_WAIT_LOSSES, Entry, Result, Skipped, Won
+from guahao.rules.fairness.allocating import LONG_WAIT_LOSSES, DrawEntry, Result, Skipped, Won
 from guahao.rules.fairness.proof import DrawSession
-from guahao.rules.fairness.verifying import Proven
+from guahao.rules.fairness.verifying import VerifiedFile
 
 
-def check(data: bytes, ticket: str = "") -> Proven:
+def check(data: bytes, ticket: str = "") -> VerifiedFile:
     """Verify a file that is in memory."""
     return verifying.verify(io.BytesIO(data), ticket)
 
@@ -24,7 +24,7 @@ def verify(data: bytes) -> Draw:
     one = {line[0]: line[1:] for line in words}
     less = {line[1]: int(line[2]) for line in words if line[0] == "less"}
     entries = tuple(
-        Entry(
+        DrawEntry(
             bytes.fromhex(line[1]),
             int(line[2][0]),
             tuple(map(int, line[3].split(","))),

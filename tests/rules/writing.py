@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from guahao.rules.fairness.allocating import Entry, Result, Won, with_long_waits_first
+from guahao.rules.fairness.allocating import DrawEntry, Result, Won, with_long_waits_first
 from guahao.rules.fairness.drawing import commitment_to, order_of, seed_of
 from guahao.rules.fairness.merkle import GrowingTree
 from guahao.rules.fairness.proof import (
@@ -36,7 +36,7 @@ class Draw:
     sessions: tuple[DrawSession, ...]
     secret: bytes
     values: tuple[bytes, ...]  # of the sources that gave one
-    entries: tuple[Entry, ...]  # ascending by ticket
+    entries: tuple[DrawEntry, ...]  # ascending by ticket
     results: dict[int, Result]  # by the index of the entry
 
     @property
@@ -52,7 +52,7 @@ def merkle_root(leaves: Iterable[bytes]) -> bytes:
     return tree.root()
 
 
-def root_of(entries: Sequence[Entry]) -> bytes:
+def root_of(entries: Sequence[DrawEntry]) -> bytes:
     """Return the Merkle root over entries that are in ascending order of their tickets."""
     return merkle_root(entry_line(entry).encode() for entry in entries)
 

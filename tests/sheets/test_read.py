@@ -9,7 +9,7 @@ import pytest
 import xlsxwriter
 
 from guahao.sheets.book import Book, Limits, Merged, column_letter
-from guahao.sheets.faults import FileFault, Unreadable
+from guahao.sheets.faults import FileFault, UnreadableFile
 from guahao.sheets.read import OLE, read_book
 
 HEADING_AND_ROW = [["科室", "号数"], ["呼吸内科", "20"]]
@@ -24,7 +24,7 @@ def _workbook(fill: object = None) -> bytes:
     return content.getvalue()
 
 
-def _values(read: Book | Unreadable) -> list[list[object]]:
+def _values(read: Book | UnreadableFile) -> list[list[object]]:
     assert isinstance(read, Book)
     return [list(row) for row in read.sheets[0].values]
 
@@ -129,7 +129,7 @@ def _zip(**members: bytes) -> bytes:
 def test_what_is_no_table_has_a_name(data: bytes, fault: FileFault) -> None:
     limits = Limits(bytes=200_000, rows=10, columns=10, sheets=2)
     read = read_book(data, "x.xlsx", limits)
-    assert isinstance(read, Unreadable)
+    assert isinstance(read, UnreadableFile)
     assert read.fault == fault
 
 
@@ -173,7 +173,7 @@ def test_open_documents_are_read_too() -> None:
 def test_a_cell_that_repeats_itself_a_million_times_is_refused(
     rows: int, columns: int, text: str, fault: FileFault
 ) -> None:
-    assert read_book(_ods(rows, columns, text), "x.ods") == Unreadable(fault)
+    assert read_book(_ods(rows, columns, text), "x.ods") == UnreadableFile(fault)
 
 
 def test_a_tiny_file_of_a_huge_sheet_ends_its_own_process_only() -> None:
@@ -181,13 +181,13 @@ def test_a_tiny_file_of_a_huge_sheet_ends_its_own_process_only() -> None:
         sheet.write(0, 0, 1)
         sheet.write(1_048_575, 16_383, 2)
 
-    assert read_book(_workbook(fill), "x.xlsx") == Unreadable(FileFault.TOO_BIG)
+    assert read_book(_workbook(fill), "x.xlsx") == UnreadableFile(FileFault.TOO_BIG)
 
 
 def test_a_bomb_of_zeros_is_too_big() -> None:
     bomb = _zip(xl_workbook0xml=b"<x/>", xl_worksheets_sheet10xml=bytes(210 * 1024 * 1024))
     assert len(bomb) < 1_000_000
-    assert read_book(bomb, "x.xlsx") == Unreadable(FileFault.TOO_BIG)
+    assert read_book(bomb, "x.xlsx") == UnreadableFile(FileFault.TOO_BIG)
 
 
 def test_more_rows_than_allowed_name_their_sheet() -> None:
@@ -195,7 +195,7 @@ def test_more_rows_than_allowed_name_their_sheet() -> None:
         book.add_worksheet("长").write(10, 0, 1)
 
     limits = Limits(rows=10)
-    assert read_book(_workbook(fill), "x.xlsx", limits) == Unreadable(FileFault.TOO_MANY_ROWS, "长")
+    assert read_book(_workbook(fill), "x.xlsx", limits) == UnreadableFile(FileFault.TOO_MANY_ROWS, "长")
 
 
 @pytest.mark.parametrize(("column", "letter"), [(0, "A"), (25, "Z"), (26, "AA"), (16_383, "XFD")])

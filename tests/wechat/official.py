@@ -17,7 +17,7 @@ from guahao.rules.kernel.limits import Policy
 from guahao.settings import Settings, WeChatTemplate
 from guahao.tools.stand_ins.wechat import Account, Bubble, StandIn
 from guahao.web.app import create_app
-from guahao.web.wechat import Connection
+from guahao.web.wechat import WechatConnection
 from guahao.wechat.api import Api
 from guahao.wechat.callback import Callback
 from guahao.wechat.xml import Fields
@@ -123,7 +123,7 @@ async def open_official(
         outgoing = OfficialAccount(platform.db, platform.vault, api)
         callback = Callback(account.token, account.appid, account.aes_key)
         app = create_app(
-            platform, desk, wechat_connection=Connection(callback, api, outgoing.send_text)
+            platform, desk, wechat_connection=WechatConnection(callback, api, outgoing.send_text)
         )
         try:
             yield Official(app, platform, account, stand_in, clock, outgoing)

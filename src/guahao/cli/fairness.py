@@ -20,7 +20,7 @@ from guahao.rules.fairness.log import LogError, differences, missing
 from guahao.rules.fairness.log import read as read_log
 from guahao.rules.fairness.merkle import is_proven
 from guahao.rules.fairness.proof import Level
-from guahao.rules.fairness.verifying import ProofError, Proven, verify
+from guahao.rules.fairness.verifying import ProofError, VerifiedFile, verify
 from guahao.rules.fairness.witnessing import CHAIN_MAX
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.fairness.log import PUBLIC_KEY_BYTES, is_signed
@@ -128,7 +128,7 @@ def _read(file: Path) -> bytes:
         raise CommandError(f"{file} cannot be read: {error.strerror}") from None
 
 
-def _check_beacons(draw: Proven) -> list[str]:
+def _check_beacons(draw: VerifiedFile) -> list[str]:
     """Check the signatures of drand's rounds; return what could not be checked here.
 
     Anybody may run a chain of their own: one that guahao does not know is named.
@@ -155,7 +155,7 @@ def _check_beacons(draw: Proven) -> list[str]:
     return unchecked
 
 
-def _check_log(parts: list[bytes], given_key: str | None, draw: Proven) -> None:
+def _check_log(parts: list[bytes], given_key: str | None, draw: VerifiedFile) -> None:
     """Check that the log fits together, is signed, and published what the file says."""
     try:
         found = read_log(parts[0])
@@ -192,7 +192,7 @@ def _check_log(parts: list[bytes], given_key: str | None, draw: Proven) -> None:
     console.print(f"The log published this; its last line: {head}", soft_wrap=True)
 
 
-def _level(draw: Proven) -> str:
+def _level(draw: VerifiedFile) -> str:
     witnesses = sum(s.beacon is None and not s.is_silent for s in draw.sources)
     match draw.level:
         case Level.OPERATOR:

@@ -11,7 +11,7 @@ import uvloop
 
 from guahao import wiring
 from guahao.cli.common import CommandError, console
-from guahao.flows.staff.trail import Head
+from guahao.flows.staff.trail import TrailHead
 from guahao.rules.operations.checks import exit_status
 from guahao.settings import Settings, read_settings
 from guahao.store.kernel.migrate import Schema, SchemaState
@@ -146,18 +146,18 @@ def audit_trail(
     raise typer.Exit(0 if holds else 1)
 
 
-def _noted(text: str | None) -> Head | None:
+def _noted(text: str | None) -> TrailHead | None:
     if text is None:
         return None
     number, _, digest = text.partition(":")
     try:
-        return Head(int(number), bytes.fromhex(digest))
+        return TrailHead(int(number), bytes.fromhex(digest))
     except ValueError:
         raise CommandError("--head must be NUMBER:HASH, as `guahao audit trail` prints") from None
 
 
 async def _audit_trail(
-    settings: Settings, url: str, noted: Head | None, sink: Path | None, accept: str | None
+    settings: Settings, url: str, noted: TrailHead | None, sink: Path | None, accept: str | None
 ) -> bool:
     async with wiring.open_platform(settings, url) as platform:
         return await trail_tool.run(platform, noted, sink, accept, console)

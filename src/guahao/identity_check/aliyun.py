@@ -54,7 +54,7 @@ logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class IdentityAccess:
     """The operator's access to the provider; `endpoint` is an address of http or https."""
 
     endpoint: str
@@ -67,7 +67,7 @@ class AliyunVerifier:
 
     name = "aliyun"
 
-    def __init__(self, access: Access, circuit: Circuit | None = None) -> None:
+    def __init__(self, access: IdentityAccess, circuit: Circuit | None = None) -> None:
         endpoint = urlsplit(access.endpoint)
         self._client = Client(
             Config(

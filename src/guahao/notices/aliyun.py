@@ -100,7 +100,7 @@ logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class SmsAccess:
     """The operator's access to the provider; `endpoint` is an address of http or https."""
 
     endpoint: str
@@ -117,7 +117,7 @@ class AliyunGateway(Gateway):
     """
 
     def __init__(
-        self, access: Access, templates: Mapping[str, str], clock: Clock | None = None
+        self, access: SmsAccess, templates: Mapping[str, str], clock: Clock | None = None
     ) -> None:
         self.languages = _languages(templates)
         self._templates = templates
@@ -200,7 +200,7 @@ def _languages(templates: Mapping[str, str]) -> frozenset[str]:
     return frozenset({"zh", "en"} if len(english) == len(VARIABLES) else {"zh"})
 
 
-def _client(access: Access) -> Client:
+def _client(access: SmsAccess) -> Client:
     endpoint = urlsplit(access.endpoint)
     return Client(
         Config(

@@ -34,7 +34,7 @@ from guahao.rules.messages.quiet_hours import held_until, visit_start
 from guahao.store.kernel.db import Database
 from guahao.store.kernel.vault import Vault
 from guahao.store.messages import messages
-from guahao.store.messages.messages import ClaimedMessage, Unreadable
+from guahao.store.messages.messages import ClaimedMessage, UnreadableMessage
 from guahao.store.policy.policy_book import PolicyBook
 
 CHUNK = 16  # all sent at once, so that none waits within its lease for another's answer
@@ -117,7 +117,7 @@ class MessageSender:
             if held:
                 await messages.hold(tx, held)
         ready = [message for message in loaded.outgoing if message.id not in held]
-        tried: list[ClaimedMessage | Unreadable] = [*ready, *loaded.unreadable]
+        tried: list[ClaimedMessage | UnreadableMessage] = [*ready, *loaded.unreadable]
         outcomes = await self._send_all(ready, context, claimed_at)
         outcomes |= {one.id: _unreadable(one, "VaultError") for one in loaded.unreadable}
         states = {message.id: _state(message, outcomes[message.id]) for message in tried}
@@ -264,7 +264,7 @@ def _answered(message: ClaimedMessage, outcome: Outcome | BaseException) -> Outc
     return Unknown()
 
 
-def _unreadable(message: ClaimedMessage | Unreadable, error: str) -> Failed:
+def _unreadable(message: ClaimedMessage | UnreadableMessage, error: str) -> Failed:
     log.error(
         "message_unreadable",
         message_id=message.id,
@@ -276,7 +276,7 @@ def _unreadable(message: ClaimedMessage | Unreadable, error: str) -> Failed:
     return Failed(permanent=message.attempts >= UNREADABLE_ATTEMPTS)
 
 
-def _state(message: ClaimedMessage | Unreadable, outcome: Outcome | _Expired) -> str | None:
+def _state(message: ClaimedMessage | UnreadableMessage, outcome: Outcome | _Expired) -> str | None:
     """The message's new state; None where it is to be tried again."""
     last = message.attempts >= messages.ATTEMPTS_MAX
     match outcome:
@@ -290,7 +290,7 @@ def _state(message: ClaimedMessage | Unreadable, outcome: Outcome | _Expired) ->
             return "expired"
 
 
-def _try_again(left: Sequence[ClaimedMessage | Unreadable]) -> list[TryAgain]:
+def _try_again(left: Sequence[ClaimedMessage | UnreadableMessage]) -> list[TryAgain]:
     """Wait 2, 4, then 8 minutes each time, by the message that was tried least.
 
     What soon expires is tried again in 5, 10, 20 s and so on.
@@ -307,5 +307,5 @@ def _try_again(left: Sequence[ClaimedMessage | Unreadable]) -> list[TryAgain]:
     return again
 
 
-def _soon_expires(message: ClaimedMessage | Unreadable) -> bool:
+def _soon_expires(message: ClaimedMessage | UnreadableMessage) -> bool:
     return isinstance(message, ClaimedMessage) and message.expires_at is not None

@@ -16,7 +16,7 @@ from datetime import datetime
 import structlog
 
 from guahao.pushing.bodies import body_of
-from guahao.pushing.sender import IN_FLIGHT, Connection, SendFailure, WebhookSender
+from guahao.pushing.sender import IN_FLIGHT, ReceiverPool, SendFailure, WebhookSender
 from guahao.pushing.signing import signed_headers
 from guahao.rules.integration.pushing import (
     FAILURES_UNTIL_OPEN,
@@ -122,7 +122,7 @@ class Pusher:
         finally:
             await connection.close()
 
-    async def _round(self, hospital_id: int, run: int, connection: Connection) -> bool:
+    async def _round(self, hospital_id: int, run: int, connection: ReceiverPool) -> bool:
         """Run a round; return whether another may find something to do."""
         async with self._transaction() as tx:
             this = await self._prepare(tx, hospital_id, run)
@@ -167,7 +167,7 @@ class Pusher:
 
     # Sending it ---------------------------------------------------------------------------
 
-    async def _send(self, this: Round, connection: Connection, course: _Course) -> None:
+    async def _send(self, this: Round, connection: ReceiverPool, course: _Course) -> None:
         turns = iter(list(this.turns.values()))
 
         async def caller() -> None:
@@ -177,7 +177,7 @@ class Pusher:
         await asyncio.gather(*(caller() for _ in range(IN_FLIGHT)))
 
     async def _send_turn(
-        self, this: Round, connection: Connection, turn: Sequence[Delivery], course: _Course
+        self, this: Round, connection: ReceiverPool, turn: Sequence[Delivery], course: _Course
     ) -> None:
         """Send an appointment's events in order, until one is not taken."""
         for place, delivery in enumerate(turn):

@@ -124,18 +124,18 @@ class WebhookSender:
     answer_seconds: float = ANSWER_SECONDS
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
-    def connect(self, url: str) -> Connection:
+    def connect(self, url: str) -> ReceiverPool:
         """Open a pool of the hospital's own: no other's TLS certificate is accepted for it."""
         limits = httpx.Limits(max_connections=IN_FLIGHT)
         # No proxy and no redirect: either could lead elsewhere.
         client = httpx.AsyncClient(
             verify=self.tls, limits=limits, trust_env=False, timeout=self.answer_seconds
         )
-        return Connection(self, url, client)
+        return ReceiverPool(self, url, client)
 
 
 @dataclass(slots=True)
-class Connection:
+class ReceiverPool:
     """A connection pool to one hospital's receiver. Close it when done.
 
     `address`: the checked address of its name, as long as that answers.

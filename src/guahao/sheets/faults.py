@@ -24,7 +24,7 @@ class FileFault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableFile:
     """A file that cannot be read; `sheet` names the sheet that causes it, if any."""
 
     fault: FileFault

@@ -39,7 +39,7 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class HeadedTable:
     """A sheet with headings. `columns`: the index of each known column, from 0."""
 
     sheet: Sheet
@@ -64,10 +64,10 @@ def folded(text: object) -> str:
     return _BRACKETED.sub("", plain)
 
 
-def find_table(sheet: Sheet, headings: Sequence[Heading]) -> Table | None:
+def find_table(sheet: Sheet, headings: Sequence[Heading]) -> HeadedTable | None:
     """Return the table of a sheet; None if no row has at least HEADINGS_MIN known headings."""
     known = {folded(title): heading.name for heading in headings for title in heading.titles}
-    best: Table | None = None
+    best: HeadedTable | None = None
     for row in sheet.rows():
         if row.number > SEARCHED_ROWS:
             break
@@ -77,11 +77,11 @@ def find_table(sheet: Sheet, headings: Sequence[Heading]) -> Table | None:
             if name is not None:
                 columns.setdefault(name, index)
         if len(columns) >= HEADINGS_MIN and (best is None or len(columns) > len(best.columns)):
-            best = Table(sheet, row.number, columns)
+            best = HeadedTable(sheet, row.number, columns)
     return best
 
 
-def table_faults(table: Table, headings: Sequence[Heading]) -> list[Fault]:
+def table_faults(table: HeadedTable, headings: Sequence[Heading]) -> list[Fault]:
     """Return the faults: missing, unknown, doubled or unnamed columns, and merged cells."""
     return [
         *_missing(table, headings),
@@ -91,7 +91,7 @@ def table_faults(table: Table, headings: Sequence[Heading]) -> list[Fault]:
     ]
 
 
-def _missing(table: Table, headings: Sequence[Heading]) -> list[Fault]:
+def _missing(table: HeadedTable, headings: Sequence[Heading]) -> list[Fault]:
     return [
         Fault(
             table.sheet.name,
@@ -106,7 +106,7 @@ def _missing(table: Table, headings: Sequence[Heading]) -> list[Fault]:
     ]
 
 
-def _strange(table: Table, headings: Sequence[Heading]) -> list[Fault]:
+def _strange(table: HeadedTable, headings: Sequence[Heading]) -> list[Fault]:
     known = {folded(title): heading.name for heading in headings for title in heading.titles}
     faults = []
     for index, value in enumerate(table.sheet.values[table.heading_row - 1]):
@@ -120,7 +120,7 @@ def _strange(table: Table, headings: Sequence[Heading]) -> list[Fault]:
     return faults
 
 
-def _without_heading(table: Table) -> list[Fault]:
+def _without_heading(table: HeadedTable) -> list[Fault]:
     headed = table.sheet.values[table.heading_row - 1]
     named = {i for i, value in enumerate(headed) if value is not None and str(value).strip()}
     faults = []
@@ -133,7 +133,7 @@ def _without_heading(table: Table) -> list[Fault]:
     return faults
 
 
-def _merged(table: Table) -> list[Fault]:
+def _merged(table: HeadedTable) -> list[Fault]:
     return [
         _at(
             table,
@@ -149,7 +149,7 @@ def _merged(table: Table) -> list[Fault]:
 
 
 def _at(
-    table: Table, row: int, column: int, word: str, value: object, detail: Mapping[str, object]
+    table: HeadedTable, row: int, column: int, word: str, value: object, detail: Mapping[str, object]
 ) -> Fault:
     return Fault(
         table.sheet.name,

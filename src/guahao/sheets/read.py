@@ -17,7 +17,7 @@ from pathlib import PurePath
 
 from guahao.sheets import unpack
 from guahao.sheets.book import Book, Limits, Sheet, Value
-from guahao.sheets.faults import FileFault, Unreadable
+from guahao.sheets.faults import FileFault, UnreadableFile
 
 ZIP = b"PK\x03\x04"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -30,39 +30,39 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _OTHER_FILES = (b"%PDF", b"<", b"{\\rtf", b"\x89PNG", b"\xff\xd8\xff", b"Rar!", b"7z\xbc\xaf")
 
 
-def read_book(data: bytes, filename: str, limits: Limits | None = None) -> Book | Unreadable:
+def read_book(data: bytes, filename: str, limits: Limits | None = None) -> Book | UnreadableFile:
     """Return all sheets of a file, or why it is unreadable; `filename` names a CSV's sheet."""
     allowed = limits or Limits()
     if len(data) > allowed.bytes:
-        return Unreadable(FileFault.TOO_BIG)
+        return UnreadableFile(FileFault.TOO_BIG)
     if not data.strip(b"\x00 \t\r\n" + BOM_UTF8):
-        return Unreadable(FileFault.EMPTY)
+        return UnreadableFile(FileFault.EMPTY)
     if data.startswith((ZIP, OLE)):
         book = _unpacked(data, allowed)
         if isinstance(book, Book) and data.startswith(OLE):
             return replace(book, may_hide_rows=True)
         return book
     if data.lstrip(BOM_UTF8 + b" \t\r\n").startswith(_OTHER_FILES):
-        return Unreadable(FileFault.WRONG_KIND)
+        return UnreadableFile(FileFault.WRONG_KIND)
     text = _decoded(data)
-    return text if isinstance(text, Unreadable) else _csv(text, _csv_name(filename), allowed)
+    return text if isinstance(text, UnreadableFile) else _csv(text, _csv_name(filename), allowed)
 
 
-def _unpacked(data: bytes, limits: Limits) -> Book | Unreadable:
+def _unpacked(data: bytes, limits: Limits) -> Book | UnreadableFile:
     command = [sys.executable, "-m", unpack.__name__, unpack.limits_argument(limits)]
     try:
         done = subprocess.run(  # noqa: S603 - our own module
             command, input=data, capture_output=True, timeout=UNPACK_SECONDS_MAX, check=False
         )
     except subprocess.TimeoutExpired:
-        return Unreadable(FileFault.TOO_BIG)
+        return UnreadableFile(FileFault.TOO_BIG)
     if done.returncode != 0:
         # Out of memory, on which Rust aborts: the unpacked file is too large.
-        return Unreadable(FileFault.TOO_BIG)
+        return UnreadableFile(FileFault.TOO_BIG)
     return unpack.decode(done.stdout)
 
 
-def _decoded(data: bytes) -> str | Unreadable:
+def _decoded(data: bytes) -> str | UnreadableFile:
     """Decode text by its byte order mark, as UTF-8, or as GB18030 (with GBK and GB2312)."""
     if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         encodings = ["utf-16"]
@@ -73,23 +73,23 @@ def _decoded(data: bytes) -> str | Unreadable:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        return Unreadable(FileFault.WRONG_KIND) if "\x00" in text else text
-    return Unreadable(FileFault.WRONG_KIND if b"\x00" in data else FileFault.ENCODING)
+        return UnreadableFile(FileFault.WRONG_KIND) if "\x00" in text else text
+    return UnreadableFile(FileFault.WRONG_KIND if b"\x00" in data else FileFault.ENCODING)
 
 
-def _csv(text: str, name: str, limits: Limits) -> Book | Unreadable:
+def _csv(text: str, name: str, limits: Limits) -> Book | UnreadableFile:
     rows: list[list[Value]] = []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
     before = csv.field_size_limit(CSV_CELL_MAX)
     try:
         for row in reader:
             if len(rows) >= limits.rows:
-                return Unreadable(FileFault.TOO_MANY_ROWS, name)
+                return UnreadableFile(FileFault.TOO_MANY_ROWS, name)
             if len(row) > limits.columns:
-                return Unreadable(FileFault.TOO_MANY_COLUMNS, name)
+                return UnreadableFile(FileFault.TOO_MANY_COLUMNS, name)
             rows.append([_csv_cell(cell) for cell in row])
     except csv.Error:
-        return Unreadable(FileFault.BROKEN, name)
+        return UnreadableFile(FileFault.BROKEN, name)
     finally:
         csv.field_size_limit(before)
     return Book([Sheet(name, rows)])

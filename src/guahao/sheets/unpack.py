@@ -23,7 +23,7 @@ import python_calamine
 from msgspec.msgpack import Ext
 
 from guahao.sheets.book import Book, Limits, Merged, Sheet, Value
-from guahao.sheets.faults import FileFault, Unreadable
+from guahao.sheets.faults import FileFault, UnreadableFile
 from guahao.sheets.hidden import hidden_rows
 
 MEMORY_BYTES_MAX = 1536 * 1024 * 1024
@@ -50,14 +50,14 @@ def main() -> None:
     sys.stdout.buffer.write(_encode(unpack(sys.stdin.buffer.read(), limits)))
 
 
-def unpack(data: bytes, limits: Limits) -> Book | Unreadable:
+def unpack(data: bytes, limits: Limits) -> Book | UnreadableFile:
     """Return a workbook's sheets, or its fault."""
     if _ENCRYPTED in data:
-        return Unreadable(FileFault.ENCRYPTED)
+        return UnreadableFile(FileFault.ENCRYPTED)
     files: dict[str, bytes] = {}
     if data.startswith(b"PK"):
         measured = _measured(data)
-        if isinstance(measured, Unreadable):
+        if isinstance(measured, UnreadableFile):
             return measured
         files, data = measured, _repacked(measured)
     try:
@@ -65,14 +65,14 @@ def unpack(data: bytes, limits: Limits) -> Book | Unreadable:
         hidden = hidden_rows(files, limits.rows) if files else {}
         return _sheets(book, hidden, limits)
     except python_calamine.PasswordError:
-        return Unreadable(FileFault.ENCRYPTED)
+        return UnreadableFile(FileFault.ENCRYPTED)
     except MemoryError:
         raise
     except BaseException:  # noqa: BLE001 - a panic of the parser is a BaseException
-        return Unreadable(FileFault.BROKEN)
+        return UnreadableFile(FileFault.BROKEN)
 
 
-def _measured(data: bytes) -> dict[str, bytes] | Unreadable:
+def _measured(data: bytes) -> dict[str, bytes] | UnreadableFile:
     """Return the needed files of an archive, if their total size is allowed.
 
     The sizes are measured, because an archive's own figures may be wrong.
@@ -83,20 +83,20 @@ def _measured(data: bytes) -> dict[str, bytes] | Unreadable:
         with zipfile.ZipFile(io.BytesIO(data)) as old:
             names = old.namelist()
             if "xl/workbook.xml" not in names and "content.xml" not in names:
-                return Unreadable(FileFault.WRONG_KIND)
+                return UnreadableFile(FileFault.WRONG_KIND)
             for item in old.infolist():
                 if item.flag_bits & 1:
-                    return Unreadable(FileFault.ENCRYPTED)
+                    return UnreadableFile(FileFault.ENCRYPTED)
                 if not _NEEDED.match(item.filename):
                     continue
                 with old.open(item) as member:
                     content = member.read(left + 1)
                 left -= len(content)
                 if left < 0:
-                    return Unreadable(FileFault.TOO_BIG)
+                    return UnreadableFile(FileFault.TOO_BIG)
                 files[item.filename] = content
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError):
-        return Unreadable(FileFault.BROKEN)
+        return UnreadableFile(FileFault.BROKEN)
     return files
 
 
@@ -116,7 +116,7 @@ def _with_errors_as_text(name: str, content: bytes) -> bytes:
 
 def _sheets(
     book: python_calamine.CalamineWorkbook, hidden: Mapping[str, frozenset[int]], limits: Limits
-) -> Book | Unreadable:
+) -> Book | UnreadableFile:
     kinds = python_calamine.SheetTypeEnum
     shown = {
         one.name: one.visible == python_calamine.SheetVisibleEnum.Visible
@@ -124,20 +124,20 @@ def _sheets(
         if one.typ == kinds.WorkSheet
     }
     if len(shown) > limits.sheets:
-        return Unreadable(FileFault.TOO_MANY_SHEETS)
+        return UnreadableFile(FileFault.TOO_MANY_SHEETS)
     sheets = []
     for name, is_shown in shown.items():
         sheet = book.get_sheet_by_name(name)
         last_row, last_column = sheet.end or (-1, -1)
         if last_row >= limits.rows:
-            return Unreadable(FileFault.TOO_MANY_ROWS, name)
+            return UnreadableFile(FileFault.TOO_MANY_ROWS, name)
         if last_column >= limits.columns:
-            return Unreadable(FileFault.TOO_MANY_COLUMNS, name)
+            return UnreadableFile(FileFault.TOO_MANY_COLUMNS, name)
         read = _sheet(sheet)
         read = replace(read, is_hidden=not is_shown, hidden_rows=hidden.get(name, frozenset()))
         sheets.append(read)
     if all(len(sheet) == 0 for sheet in sheets):
-        return Unreadable(FileFault.EMPTY)
+        return UnreadableFile(FileFault.EMPTY)
     return Book(sheets)
 
 
@@ -166,8 +166,8 @@ def limits_argument(limits: Limits) -> str:
     return ",".join(map(str, astuple(limits)))
 
 
-def _encode(book: Book | Unreadable) -> bytes:
-    if isinstance(book, Unreadable):
+def _encode(book: Book | UnreadableFile) -> bytes:
+    if isinstance(book, UnreadableFile):
         return msgspec.msgpack.encode([book.fault, book.sheet])
     sheets = [
         [
@@ -182,11 +182,11 @@ def _encode(book: Book | Unreadable) -> bytes:
     return msgspec.msgpack.encode(sheets)
 
 
-def decode(answer: bytes) -> Book | Unreadable:
+def decode(answer: bytes) -> Book | UnreadableFile:
     """Decode the output of `main`."""
     found = msgspec.msgpack.decode(answer, ext_hook=_from_ext)
     if isinstance(found[0], str):
-        return Unreadable(FileFault(found[0]), found[1])
+        return UnreadableFile(FileFault(found[0]), found[1])
     return Book(
         [
             Sheet(name, values, tuple(Merged(*area) for area in merged), is_hidden, frozenset(rows))

@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownValue:
     """A value that may be known by now. `index` 0 is the one that is published beforehand."""
 
     index: int
@@ -111,13 +111,13 @@ def shown_at(chain: Chain, index: int) -> datetime:
     return chain.begins + (index - 1) * timedelta(minutes=chain.minutes)
 
 
-def latest(chain: Chain, now: datetime) -> Shown:
+def latest(chain: Chain, now: datetime) -> ShownValue:
     """Return the newest value that may be shown at `now`."""
     index = 0
     if now >= chain.begins:
         index = 1 + (now - chain.begins) // timedelta(minutes=chain.minutes)
     index = min(index, chain.length)
-    return Shown(index, value_at(chain, index))
+    return ShownValue(index, value_at(chain, index))
 
 
 def create(path: Path, secret: bytes, begins: datetime, minutes: int, length: int) -> Chain:

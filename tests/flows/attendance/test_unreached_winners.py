@@ -20,7 +20,7 @@ from tests.city import (
 )
 from tests.flows.fairness.winning import make_win
 
-from guahao.flows.attendance.attendance import Report, Reported, report
+from guahao.flows.attendance.attendance import AttendanceReport, Reported, report
 from guahao.flows.attendance.penalties import sweep
 from guahao.flows.attendance.pickup import report_attendance
 from guahao.flows.attendance.unverified import Confirmed, confirm
@@ -88,15 +88,15 @@ async def test_the_hospital_is_told_that_its_report_made_no_no_show(
     id = await won(platform, "failed")
     by, _ = await clerk_of(platform, id)
     clock.now = clock.now.replace(month=12, day=THURSDAY.day, hour=18)
-    assert await report(platform, by, [Report(id, seen=False)]) == [
+    assert await report(platform, by, [AttendanceReport(id, seen=False)]) == [
         Reported("booked", changed=False)
     ]
     await sweep(platform)
-    assert await report(platform, by, [Report(id, seen=False)]) == [
+    assert await report(platform, by, [AttendanceReport(id, seen=False)]) == [
         Reported("unverified", changed=False)
     ]
     assert await ask(platform, "SELECT FROM audit_trail WHERE action = 'report_attendance'") == []
-    assert await report(platform, by, [Report(id, seen=True)]) == [
+    assert await report(platform, by, [AttendanceReport(id, seen=True)]) == [
         Reported("picked_up", changed=True)
     ]
 

@@ -39,7 +39,7 @@ from tests.crowd import (
 from guahao.flows.booking.desk import DeskRescheduleAnswer, TooFast
 from guahao.flows.booking.rescheduling import (
     ByAgent,
-    Places,
+    ReschedulePlaces,
     Rescheduled,
     RescheduleRequest,
     places_instead,
@@ -180,7 +180,7 @@ async def test_the_patient_only_where_the_operator_lets_them_cancel(
         possible = await places_instead(platform, person.account_id, view.id, "patient")
         answer = await ask_desk(platform, by_patient(view, person, new))
         if self_service:
-            assert isinstance(possible, Places)
+            assert isinstance(possible, ReschedulePlaces)
             assert [session.id for _, day in possible.days for session in day] == [new]
             assert isinstance(answer, Rescheduled)
         else:

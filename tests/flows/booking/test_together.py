@@ -25,7 +25,7 @@ from tests.crowd import add_clinic, add_crowd, book, count, open_desk
 from tests.supply import at
 
 from guahao.flows.booking.desk import DeskPairAnswer, TooFast
-from guahao.flows.booking.together import PairBooked, PairNotBooked, PairRequest, Place
+from guahao.flows.booking.together import PairBooked, PairNotBooked, PairRequest, WantedPlace
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.rules.booking.together import PairFault
@@ -68,7 +68,7 @@ def pair(
     family: Family, session_id: int, other_session: int | None = None, key: str = ""
 ) -> PairRequest:
     account_id, one, other = family
-    places = (Place(one, session_id), Place(other, other_session or session_id))
+    places = (WantedPlace(one, session_id), WantedPlace(other, other_session or session_id))
     return PairRequest(Actor("account", account_id), key or f"key-{next(_keys)}", places, "api")
 
 
@@ -332,7 +332,7 @@ async def test_without_the_sessions_lock_two_pairs_would_share_them(
     monkeypatch.setattr(store, "_LOCK_SESSIONS", unlocked)
     load, both_have_read = store.load_batch, asyncio.Barrier(2)
 
-    async def load_and_wait(*args: Any) -> store.Loaded:
+    async def load_and_wait(*args: Any) -> store.LoadedBatch:
         loaded = await load(*args)
         await both_have_read.wait()
         return loaded

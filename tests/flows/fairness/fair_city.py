@@ -13,7 +13,7 @@ from tests.rules.writing import Draw, drawn_order, write
 from guahao.flows.fairness import draws
 from guahao.flows.fairness.applications import ApplicationRequest, apply
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.fairness.allocating import Entry, allocate
+from guahao.rules.fairness.allocating import DrawEntry, allocate
 from guahao.rules.fairness.applying import Wishes
 from guahao.rules.fairness.modes import Release, mode_of
 from guahao.rules.fairness.proof import DrawSession
@@ -215,8 +215,8 @@ async def expected_file(
 
 def _entered(
     ticket: bytes, choices: list[int], application_id: int | None, **row: Any
-) -> tuple[Entry, int | None]:
-    return Entry(bytes(ticket), choices=tuple(choices), **row), application_id
+) -> tuple[DrawEntry, int | None]:
+    return DrawEntry(bytes(ticket), choices=tuple(choices), **row), application_id
 
 
 async def booked_patients(platform: Platform) -> list[int]:

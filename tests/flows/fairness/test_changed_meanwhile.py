@@ -31,7 +31,7 @@ from guahao.rules.kernel.limits import HospitalRules
 from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.changes import UpsertResult
 from guahao.store.supply import changes
-from guahao.store.supply.stops import Scope
+from guahao.store.supply.stops import StopScope
 
 TEN = MONDAY_MORNING + timedelta(hours=1)  # the next even hour
 RELEASE = MONDAY_MORNING.replace(hour=0) + timedelta(days=4)
@@ -140,7 +140,7 @@ async def test_places_of_a_stop_that_is_undone_around_a_draw_wait_for_the_next(
     await hold_until(platform, clock, TEN - timedelta(minutes=6))
     clock.now = TEN + timedelta(minutes=stopped)
     by = await scheduler(platform, clinic)
-    stop_id = await stops.stop(platform, by, Scope(THURSDAY, THURSDAY), "医生请假")
+    stop_id = await stops.stop(platform, by, StopScope(THURSDAY, THURSDAY), "医生请假")
     assert isinstance(stop_id, int)
     await draws.hold_draws(platform)
     clock.now = TEN + timedelta(minutes=undone)

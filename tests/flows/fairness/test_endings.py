@@ -35,7 +35,7 @@ from guahao.flows.attendance.penalties import derive_suspensions
 from guahao.flows.call_centre.call_tasks import make_call_tasks
 from guahao.flows.fairness.applications import apply, own_application, own_applications, withdraw
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.moving import Moved, Waits, ask_by_document, decide_move
+from guahao.flows.people.moving import Moved, MovePending, ask_by_document, decide_move
 from guahao.flows.people.patients import register_in, register_patient
 from guahao.flows.people.privacy.records import Erased, OfAccount, OfPerson, erase, export
 from guahao.flows.people.removing import remove_patient
@@ -111,7 +111,7 @@ async def test_a_patient_who_moves_is_told_at_the_new_phone(platform: Platform) 
     asked = await ask_by_document(
         platform, agent, "张三", "01", resident_id(1), LANDLINE, "手机丢了"
     )
-    assert isinstance(asked, Waits)
+    assert isinstance(asked, MovePending)
     moved = await decide_move(platform, supervisor, asked.move_id, "已核实", approve=True)
     assert isinstance(moved, Moved)
     assert await states(platform) == [("removed", [False])]

@@ -40,7 +40,7 @@ from guahao.rules.supply.changes import Clinic
 from guahao.store.booking.appointments import lock_sessions
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.supply.bulk import SavedAct, Selection
-from guahao.store.supply.stops import Scope
+from guahao.store.supply.stops import StopScope
 
 TODAY = MONDAY_MORNING.date()
 DAY = TODAY + timedelta(days=3)
@@ -214,7 +214,7 @@ async def by_undoing_bulk(at: Place) -> None:
 
 async def by_undoing_a_stop(at: Place) -> None:
     """The stopped patient books elsewhere meanwhile, so that one booking cannot come back."""
-    stop_id = await stops.stop(at.platform, at.by, Scope(DAY, DAY), "医生请假")
+    stop_id = await stops.stop(at.platform, at.by, StopScope(DAY, DAY), "医生请假")
     assert isinstance(stop_id, int)
     for _ in range(2):
         other = at.rows.session(

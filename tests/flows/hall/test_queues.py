@@ -24,7 +24,7 @@ from guahao.rules.hall.calling import (
 )
 from guahao.rules.kernel.outcomes import DONE, Refused
 from guahao.rules.staff.staff import Role, Staff
-from guahao.store.hall.queues import Notice, save
+from guahao.store.hall.queues import QueueNotice, save
 from guahao.store.hall.queues import entries as entries_of
 
 
@@ -199,7 +199,7 @@ async def test_nobody_calls_for_another_hospital_on_another_day_or_after_a_stop(
         refused = await queues.call_next(clinic.platform, by, clinic.session_id, "3")
         assert refused == Refused(reason)
         unannounced = await queues.announce(
-            clinic.platform, by, clinic.session_id, Notice("paused", None, "")
+            clinic.platform, by, clinic.session_id, QueueNotice("paused", None, "")
         )
         assert unannounced == Refused(reason)
     assert await queues.queue(clinic.platform, other, clinic.session_id) is None
@@ -208,7 +208,7 @@ async def test_nobody_calls_for_another_hospital_on_another_day_or_after_a_stop(
 async def test_a_patient_sees_how_many_are_before_and_what_is_announced(clinic: Clinic) -> None:
     await clinic.pick_up(1, 2, 3)
     assert await next_number(clinic) == 1
-    moved = Notice("moved", None, "二层5诊室")
+    moved = QueueNotice("moved", None, "二层5诊室")
     await queues.announce(clinic.platform, clinic.clerk, clinic.session_id, moved)
     shown = await queues.own_queue(clinic.platform, clinic.bookings[2])
     assert shown is not None

@@ -26,7 +26,7 @@ from guahao.store.integration.hospital_events import BEGINNING, EventCursor, Eve
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.migrate import migrate
 from guahao.store.kernel.views import AppointmentView
-from guahao.store.supply.stops import Scope
+from guahao.store.supply.stops import StopScope
 from guahao.tools.audit.audit import audit
 
 
@@ -58,7 +58,7 @@ async def test_whatever_changes_a_booking_tells_its_hospital(
     hospital_id, [came, cancelled, missed, unknown] = await bookings(platform, 4)
     await cancel_for_caller(platform, cancelled.id)
     by = Staff(7, "scheduler", Role.SCHEDULER, hospital_id)
-    stop_id = await stops.stop(platform, by, Scope(THURSDAY, THURSDAY), "医生外出")
+    stop_id = await stops.stop(platform, by, StopScope(THURSDAY, THURSDAY), "医生外出")
     assert isinstance(stop_id, int)
     await stops.undo(platform, by, stop_id)
     clock.now = at("2026-12-03 20:00")

@@ -14,7 +14,7 @@ from guahao.flows.kernel import hashing
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.flows.staff import logins, staff
-from guahao.flows.staff.logins import Device, HalfLogin, Login, Origin
+from guahao.flows.staff.logins import StaffDevice, HalfLogin, StaffLogin, Origin
 from guahao.flows.staff.staff import NewStaff
 from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.staff.logins import FIRST_LOCK, LoginRefusal
@@ -27,7 +27,7 @@ NEW_PASSWORD = "correct horse battery"
 HERE = Origin(LOOPBACK)
 
 
-def at(address: str, device: Device | None = None) -> Origin:
+def at(address: str, device: StaffDevice | None = None) -> Origin:
     return Origin(Caller(address, limited=True), device)
 
 
@@ -62,7 +62,7 @@ async def secret_of(platform: Platform, token: str) -> str:
     return parsed.secret
 
 
-async def enrolled(platform: Platform, clock: Clock, login: str = "agent.one") -> tuple[str, Login]:
+async def enrolled(platform: Platform, clock: Clock, login: str = "agent.one") -> tuple[str, StaffLogin]:
     """Somebody who went through a first log-in: their second factor's secret, their session."""
     new = await added(platform, login)
     half = await first_factor(platform, login, new.password)
@@ -73,7 +73,7 @@ async def enrolled(platform: Platform, clock: Clock, login: str = "agent.one") -
     )
     secret = await secret_of(platform, half.token)
     session = await logins.enrol(platform, half.token, code(secret, clock), HERE)
-    assert isinstance(session, Login)
+    assert isinstance(session, StaffLogin)
     return secret, session
 
 
@@ -123,7 +123,7 @@ async def test_a_code_serves_once_and_only_around_its_time(
     early = code(secret, clock, 2)
     assert isinstance(await logins.show_second_factor(platform, half.token, early, HERE), Refused)
     fresh = code(secret, clock, 1)
-    assert isinstance(await logins.show_second_factor(platform, half.token, fresh, HERE), Login)
+    assert isinstance(await logins.show_second_factor(platform, half.token, fresh, HERE), StaffLogin)
 
 
 async def test_two_log_ins_with_one_code_at_once_give_one_session(
@@ -136,7 +136,7 @@ async def test_two_log_ins_with_one_code_at_once_give_one_session(
     answers = await asyncio.gather(
         *[logins.show_second_factor(platform, half.token, now, HERE) for half in halves]
     )
-    assert sum(isinstance(answer, Login) for answer in answers) == 1
+    assert sum(isinstance(answer, StaffLogin) for answer in answers) == 1
 
 
 async def test_the_second_factor_replaces_the_token(platform: Platform, clock: Clock) -> None:
@@ -144,7 +144,7 @@ async def test_the_second_factor_replaces_the_token(platform: Platform, clock: C
     clock.forward(seconds=60)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
     session = await logins.show_second_factor(platform, half.token, code(secret, clock), HERE)
-    assert isinstance(session, Login)
+    assert isinstance(session, StaffLogin)
     assert session.token != half.token
     assert await logins.staff_of_login(platform, half.token) is None
 
@@ -248,7 +248,7 @@ async def test_sessions_are_ended_by_logging_out_and_by_every_change(
         clock.forward(seconds=60)
         half = await first_factor(platform, "agent.one", NEW_PASSWORD)
         opened = await logins.show_second_factor(platform, half.token, code(secret, clock), HERE)
-        assert isinstance(opened, Login)
+        assert isinstance(opened, StaffLogin)
         return opened.token
 
     await logins.log_out(platform, session.token)
@@ -271,7 +271,7 @@ async def test_a_lost_phone_is_enrolled_anew(platform: Platform, clock: Clock) -
     assert half.needs_enrolment
     new = await secret_of(platform, half.token)
     assert new != old
-    assert isinstance(await logins.enrol(platform, half.token, code(new, clock), HERE), Login)
+    assert isinstance(await logins.enrol(platform, half.token, code(new, clock), HERE), StaffLogin)
 
 
 @pytest.mark.parametrize(
@@ -414,7 +414,7 @@ async def test_a_device_that_is_known_passes_where_its_network_is_locked(
 ) -> None:
     await enrolled(platform, clock)
     await failed(platform, "agent.one", STRANGER, 6)
-    device = Device("d1", ("agent.one", "agent.two"))
+    device = StaffDevice("d1", ("agent.one", "agent.two"))
     known = at("203.0.113.7", device)
     answer = await logins.log_in(platform, "agent.one", NEW_PASSWORD, known)
     assert isinstance(answer, HalfLogin)
@@ -431,7 +431,7 @@ async def test_a_flood_from_the_offices_own_address_keeps_no_known_device_out(
     monkeypatch.setattr(logins, "LOGINS_PER_ADDRESS_HOUR", 2)
     for n in range(4):
         await failed(platform, f"guess{n}", OFFICE)
-    known = at("198.51.100.7", Device("d1", ("agent.one",)))
+    known = at("198.51.100.7", StaffDevice("d1", ("agent.one",)))
     assert isinstance(await logins.log_in(platform, "agent.one", NEW_PASSWORD, known), HalfLogin)
 
 
@@ -477,7 +477,7 @@ async def test_wrong_second_factors_are_counted_over_all_networks(
 ) -> None:
     """Who gets there knows the password, so that no stranger can."""
     secret, _ = await enrolled(platform, clock)
-    answer: Login | Refused[LoginRefusal] | None = None
+    answer: StaffLogin | Refused[LoginRefusal] | None = None
     for n in range(5):
         thief = at(f"203.0.{n}.7")
         half = await logins.log_in(platform, "agent.one", NEW_PASSWORD, thief)
@@ -489,8 +489,8 @@ async def test_wrong_second_factors_are_counted_over_all_networks(
     now = code(secret, clock)
     answer = await logins.show_second_factor(platform, half.token, now, OFFICE)
     assert isinstance(answer, Refused)
-    known = at("198.51.100.7", Device("d1", ("agent.one",)))
-    assert isinstance(await logins.show_second_factor(platform, half.token, now, known), Login)
+    known = at("198.51.100.7", StaffDevice("d1", ("agent.one",)))
+    assert isinstance(await logins.show_second_factor(platform, half.token, now, known), StaffLogin)
 
 
 async def test_a_reset_by_an_administrator_opens_every_lock(
@@ -575,7 +575,7 @@ async def test_a_flood_of_log_ins_is_refused_and_does_not_keep_known_devices_wai
 ) -> None:
     await enrolled(platform, clock)
     flood = [logins.log_in(platform, f"guess{n}", "x" * 200, at(f"10.0.{n}.1")) for n in range(80)]
-    known = at("198.51.100.7", Device("d1", ("agent.one",)))
+    known = at("198.51.100.7", StaffDevice("d1", ("agent.one",)))
     *answers, mine = await asyncio.gather(
         *flood, logins.log_in(platform, "agent.one", NEW_PASSWORD, known)
     )

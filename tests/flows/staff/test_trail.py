@@ -11,7 +11,7 @@ import pytest
 from tests.city import Clock, ask, change, open_platform
 
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.staff.trail import Head, list_trail, verify_trail
+from guahao.flows.staff.trail import TrailHead, list_trail, verify_trail
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.staff.staff import SYSTEM, Who
 from guahao.store.kernel.vault import Vault, VaultError
@@ -159,7 +159,7 @@ async def test_a_cut_with_its_head_written_back_is_found_by_a_noted_head(
     assert (await verify_trail(platform, noted)).why == "rolled_back"
     await append(platform, 5, Who("staff", 9, "somebody.else"))
     assert (await verify_trail(platform, noted)).why == "other_past"
-    assert (await verify_trail(platform, Head(seq, bytes(digest)))).holds
+    assert (await verify_trail(platform, TrailHead(seq, bytes(digest)))).holds
 
 
 async def test_who_has_not_the_key_cannot_forge_it(platform: Platform) -> None:

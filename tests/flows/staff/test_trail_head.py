@@ -26,7 +26,7 @@ from guahao.flows.staff.trail import (
 from guahao.rules.staff.staff import SYSTEM, Role, Who
 from guahao.settings import Settings
 from guahao.store.kernel.vault import Vault
-from guahao.store.staff.trail import Head
+from guahao.store.staff.trail import TrailHead
 from guahao.trail_sinks import SinkError, last_noted, send
 
 CUT = "DELETE FROM audit_trail WHERE seq > 10"
@@ -44,7 +44,7 @@ async def platform(database_url: str) -> AsyncIterator[Platform]:
         yield opened
 
 
-async def whys(platform: Platform, noted: Head | None = None) -> set[str | None]:
+async def whys(platform: Platform, noted: TrailHead | None = None) -> set[str | None]:
     """What the quick look at the end and the walk through all say."""
     return {
         (await check_head(platform, noted)).why,
@@ -91,7 +91,7 @@ async def test_an_emptied_trail_is_found(platform: Platform, database_url: str, 
 
 async def test_a_new_platform_is_whole(platform: Platform) -> None:
     assert await whys(platform) == {None}
-    assert await trail_head(platform) == Head(0, b"")
+    assert await trail_head(platform) == TrailHead(0, b"")
 
 
 async def test_another_key_is_named_as_such(platform: Platform) -> None:

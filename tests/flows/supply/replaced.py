@@ -13,7 +13,7 @@ from guahao.flows.supply import stops
 from guahao.flows.supply.replacing import Offered, offer
 from guahao.rules.booking.replacing import PlacesOffered
 from guahao.rules.staff.staff import Role, Staff
-from guahao.store.supply.stops import Scope
+from guahao.store.supply.stops import StopScope
 
 NEXT_WEEK = THURSDAY + timedelta(days=7)
 UNTIL = at("2026-12-04T18:00")
@@ -49,6 +49,6 @@ async def stop_clinic(platform: Platform, session_id: int) -> Replaced:
         *(NEXT_WEEK, session_id),
     )
     by = Staff(7, "scheduler", Role.SCHEDULER, hospital_id)
-    stop_id = await stops.stop(platform, by, Scope(THURSDAY, THURSDAY, session_id=session_id), "病")
+    stop_id = await stops.stop(platform, by, StopScope(THURSDAY, THURSDAY, session_id=session_id), "病")
     assert isinstance(stop_id, int), stop_id
     return Replaced(platform, by, stop_id, later)

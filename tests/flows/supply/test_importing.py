@@ -27,7 +27,7 @@ from guahao.rules.supply.planning import PERIOD_BEGINS
 from guahao.sheets.book import Book, Limits
 from guahao.sheets.unpack import unpack
 from guahao.store.kernel.db import Row
-from guahao.store.supply.supply_imports import BookableDepartment, ExportedSession
+from guahao.store.supply.supply_imports import ImportDepartment, ExportedSession
 from guahao.tools import session_import
 from guahao.tools.session_import import Sentences
 from guahao.web.scheduling.schedule_files import export_file
@@ -286,7 +286,7 @@ PRINTABLE = st.text(
     st.characters(exclude_categories=("Cs", "Cc", "Cf", "Zs", "Zl", "Zp", "Co", "Cn")),
     max_size=40,
 ).map(prose)
-DEPARTMENT = BookableDepartment(7, 1, "03.04", "心血管内科", is_head=False, on_platform=True)
+DEPARTMENT = ImportDepartment(7, 1, "03.04", "心血管内科", is_head=False, on_platform=True)
 
 
 @st.composite

@@ -24,7 +24,7 @@ from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.changes import SessionRefusal, SessionRefused
 from guahao.store.booking.appointments import lock_sessions
 from guahao.store.kernel.views import AppointmentView
-from guahao.store.supply.stops import Scope
+from guahao.store.supply.stops import StopScope
 from guahao.tools.audit.audit import audit
 
 NEXT_THURSDAY = THURSDAY + timedelta(days=7)
@@ -103,7 +103,7 @@ async def city(
             booked = await book(desk, person, first)
             assert isinstance(booked, AppointmentView)
             bookings.append(booked.id)
-    stop_id = await stops.stop(platform, by, Scope(THURSDAY, THURSDAY), "医生外出")
+    stop_id = await stops.stop(platform, by, StopScope(THURSDAY, THURSDAY), "医生外出")
     assert isinstance(stop_id, int)
     return City(platform, by, first, later, crowd, bookings, stop_id)
 
@@ -343,7 +343,7 @@ async def test_undoing_a_stop_withdraws_its_offers(platform: Platform) -> None:
 async def test_stopping_the_other_clinic_too_ends_its_offers(platform: Platform) -> None:
     it = await city(platform, people=1)
     await it.offer(PlacesOffered(it.later[0], 1, 0))
-    await stops.stop(platform, it.by, Scope(NEXT_THURSDAY, NEXT_THURSDAY), "设备检修")
+    await stops.stop(platform, it.by, StopScope(NEXT_THURSDAY, NEXT_THURSDAY), "设备检修")
     assert [state for _, _, state in await it.offers()] == ["lapsed"]
     assert await it.messages() == [("replacement_lapsed", it.bookings[0])]
     await assert_audit_clean(platform)

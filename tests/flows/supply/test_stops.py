@@ -20,11 +20,11 @@ from guahao.rules.kernel.outcomes import Refusal, Refused
 from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.stops import StopRefusal
 from guahao.store.kernel.views import AppointmentView
-from guahao.store.supply.stops import Scope
+from guahao.store.supply.stops import StopScope
 from guahao.tools.audit.audit import audit
 
 FRIDAY = THURSDAY + timedelta(days=1)
-WHOLE_DAY = Scope(THURSDAY, THURSDAY)
+WHOLE_DAY = StopScope(THURSDAY, THURSDAY)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def clinic(
     return Staff(7, "scheduler", Role.SCHEDULER, hospital_id), session_ids
 
 
-async def stopped(platform: Platform, by: Staff, scope: Scope = WHOLE_DAY) -> int:
+async def stopped(platform: Platform, by: Staff, scope: StopScope = WHOLE_DAY) -> int:
     stop_id = await stop(platform, by, scope, "医生外出")
     assert isinstance(stop_id, int), stop_id
     return stop_id
@@ -73,7 +73,7 @@ async def test_a_stop_says_first_what_it_would_take(platform: Platform) -> None:
         "UPDATE patients SET account_id = NULL, phone_slot = NULL WHERE id = %s",
         patients[0].patient_id,
     )
-    found = await preview(platform, by, Scope(THURSDAY, FRIDAY))
+    found = await preview(platform, by, StopScope(THURSDAY, FRIDAY))
     assert isinstance(found, list)
     assert [(one.sessions, one.bookings, one.without_phone) for one in found] == [(2, 3, 1)]
     assert await count(platform, "clinic_sessions", "stopped_at IS NOT NULL") == 0
@@ -117,7 +117,7 @@ async def test_an_undone_stop_leaves_everything_as_it_was_and_tells_nobody(
             await ask(platform, kept),
             await ask(platform, "SELECT booked FROM clinic_sessions"),
         )
-        stop_id = await stopped(platform, by, Scope(THURSDAY, FRIDAY))
+        stop_id = await stopped(platform, by, StopScope(THURSDAY, FRIDAY))
         await undo(platform, by, stop_id)
         after = await ask(platform, kept), await ask(platform, "SELECT booked FROM clinic_sessions")
         assert after == before
@@ -202,13 +202,13 @@ async def test_a_session_can_be_stopped_again_after_an_undo(
 @pytest.mark.parametrize(
     ("scope", "taken"),
     [
-        (Scope(FRIDAY, FRIDAY), 1),
-        (Scope(THURSDAY, FRIDAY), 2),
-        (Scope(THURSDAY, FRIDAY, title="主任医师"), 2),
-        (Scope(THURSDAY, THURSDAY, period="morning"), 1),
+        (StopScope(FRIDAY, FRIDAY), 1),
+        (StopScope(THURSDAY, FRIDAY), 2),
+        (StopScope(THURSDAY, FRIDAY, title="主任医师"), 2),
+        (StopScope(THURSDAY, THURSDAY, period="morning"), 1),
     ],
 )
-async def test_a_scope_takes_what_it_names(platform: Platform, scope: Scope, taken: int) -> None:
+async def test_a_scope_takes_what_it_names(platform: Platform, scope: StopScope, taken: int) -> None:
     by, _ = await clinic(platform, (THURSDAY, FRIDAY))
     await clinic(platform)
     await stopped(platform, by, scope)
@@ -219,14 +219,14 @@ async def test_a_scope_takes_what_it_names(platform: Platform, scope: Scope, tak
     ("scope", "reason", "refused"),
     [
         (WHOLE_DAY, " ", StopRefusal.NO_REASON),
-        (Scope(FRIDAY, THURSDAY), "x", StopRefusal.DATES),
-        (Scope(date(2026, 11, 29), THURSDAY), "x", StopRefusal.PAST),
-        (Scope(THURSDAY, date(2027, 3, 4)), "x", StopRefusal.TOO_FAR),
-        (Scope(THURSDAY, THURSDAY, title="护士"), "x", StopRefusal.NOTHING),
+        (StopScope(FRIDAY, THURSDAY), "x", StopRefusal.DATES),
+        (StopScope(date(2026, 11, 29), THURSDAY), "x", StopRefusal.PAST),
+        (StopScope(THURSDAY, date(2027, 3, 4)), "x", StopRefusal.TOO_FAR),
+        (StopScope(THURSDAY, THURSDAY, title="护士"), "x", StopRefusal.NOTHING),
     ],
 )
 async def test_what_is_not_stopped(
-    platform: Platform, scope: Scope, reason: str, refused: StopRefusal
+    platform: Platform, scope: StopScope, reason: str, refused: StopRefusal
 ) -> None:
     by, _ = await clinic(platform)
     assert await stop(platform, by, scope, reason) == Refused(refused)
@@ -236,7 +236,7 @@ async def test_what_is_not_stopped(
 async def test_another_hospitals_sessions_and_stops_are_out_of_reach(platform: Platform) -> None:
     by, [session_id] = await clinic(platform)
     other, _ = await clinic(platform)
-    scope = Scope(THURSDAY, THURSDAY, session_id=session_id)
+    scope = StopScope(THURSDAY, THURSDAY, session_id=session_id)
     assert await stop(platform, other, scope, "x") == Refused(StopRefusal.NOTHING)
     stop_id = await stopped(platform, by)
     assert await undo(platform, other, stop_id) == Refused(StopRefusal.UNKNOWN)
@@ -261,7 +261,7 @@ async def test_people_who_book_while_a_stop_runs_are_refused_or_stopped(
     crowd = await add_crowd(platform, 60)
     async with open_desk(platform) as desk:
         wishes = [book(desk, one, session_ids[n % 30]) for n, one in enumerate(crowd)]
-        await asyncio.gather(stopped(platform, by, Scope(days[0], days[-1])), *wishes)
+        await asyncio.gather(stopped(platform, by, StopScope(days[0], days[-1])), *wishes)
     assert await count(platform, "appointments", "status = 'booked'") == 0
     assert await count(platform, "clinic_sessions", "booked <> 0 OR stopped_at IS NULL") == 0
     clock.now += GRACE
@@ -276,7 +276,7 @@ async def test_a_stop_that_died_half_way_is_carried_on(
 ) -> None:
     by, _ = await clinic(platform, tuple(THURSDAY + timedelta(days=n) for n in range(5)))
     monkeypatch.setattr(stops, "SESSIONS_A_CHUNK", 2)
-    scope = Scope(THURSDAY, THURSDAY + timedelta(days=4))
+    scope = StopScope(THURSDAY, THURSDAY + timedelta(days=4))
     stop_id = await stopped(platform, by, scope)
     # As it stands where the process ends after the first chunk.
     await change(

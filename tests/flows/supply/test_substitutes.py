@@ -21,7 +21,7 @@ from tests.crowd import count
 from tests.flows.supply.replaced import UNTIL, stop_clinic
 from tests.supply import at
 
-from guahao.flows.attendance.attendance import Report, Reported, report
+from guahao.flows.attendance.attendance import AttendanceReport, Reported, report
 from guahao.flows.attendance.penalties import sweep
 from guahao.flows.attendance.pickup import report_attendance
 from guahao.flows.attendance.unverified import confirm, waiting_sessions
@@ -38,10 +38,10 @@ from guahao.rules.kernel.outcomes import CancelRefusal, Refused
 from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.stops import StopRefusal
 from guahao.store.kernel.views import AppointmentView
-from guahao.store.supply.stops import Scope
+from guahao.store.supply.stops import StopScope
 from guahao.tools.audit.audit import audit
 
-WHOLE_DAY = Scope(THURSDAY, THURSDAY)
+WHOLE_DAY = StopScope(THURSDAY, THURSDAY)
 SELF_SERVICE = Policy(draw_returned_places=False, cancel_channels=frozenset({"agent", "patient"}))
 EVENING = at("2026-12-03T18:00")
 
@@ -176,7 +176,7 @@ async def test_what_a_crash_left_is_carried_on_once(clinic: Clinic, clock: Clock
 async def test_the_hospitals_report_makes_no_no_show(clinic: Clinic, clock: Clock) -> None:
     await clinic.substitute()
     clock.now = EVENING
-    absent, came = Report(clinic.booking_id, seen=False), Report(clinic.booking_id, seen=True)
+    absent, came = AttendanceReport(clinic.booking_id, seen=False), AttendanceReport(clinic.booking_id, seen=True)
     first = await report(clinic.platform, clinic.by, [absent])
     assert first == [Reported("unverified", changed=True)]
     assert await report(clinic.platform, clinic.by, [absent]) == [
@@ -293,7 +293,7 @@ async def test_places_of_a_later_stop_are_not_the_substitutes(clinic: Clinic) ->
 async def test_undone_for_a_session_it_holds_where_the_whole_day_has_a_substitute(
     clinic: Clinic, clock: Clock
 ) -> None:
-    one_session = Scope(THURSDAY, THURSDAY, session_id=clinic.session_id)
+    one_session = StopScope(THURSDAY, THURSDAY, session_id=clinic.session_id)
     first = await stop(clinic.platform, clinic.by, one_session, "医生外出", substitute=True)
     assert isinstance(first, int)
     second = await clinic.substitute()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from guahao.rules.fairness.allocating import (
     LONG_WAIT_LOSSES,
     Check,
-    Entry,
+    DrawEntry,
     Result,
     Skipped,
     Won,
@@ -20,8 +20,8 @@ from guahao.rules.fairness.allocating import (
 )
 
 
-def entry(*choices: int, size: int = 1, may_split: bool = False, lost: int = 0) -> Entry:
-    return Entry(b"t" * 16, size, choices, may_split, lost)
+def entry(*choices: int, size: int = 1, may_split: bool = False, lost: int = 0) -> DrawEntry:
+    return DrawEntry(b"t" * 16, size, choices, may_split, lost)
 
 
 def allowed(*_: int) -> str | None:
@@ -29,7 +29,7 @@ def allowed(*_: int) -> str | None:
 
 
 def given_out(
-    entries: Sequence[Entry], places: dict[int, int], check: Check = allowed
+    entries: Sequence[DrawEntry], places: dict[int, int], check: Check = allowed
 ) -> list[Result]:
     results = allocate(entries, range(len(entries)), places, check)
     return [results[index] for index in range(len(entries))]
@@ -52,7 +52,7 @@ def given_out(
     ],
 )
 def test_places_go_in_the_order_of_the_draw(
-    entries: list[Entry], places: dict[int, int], expected: list[Result]
+    entries: list[DrawEntry], places: dict[int, int], expected: list[Result]
 ) -> None:
     assert given_out(entries, places) == expected
 
@@ -99,7 +99,7 @@ PLACES = st.fixed_dictionaries({number: st.integers(0, 4) for number in range(1,
 
 @given(ENTRIES, PLACES)
 def test_no_place_is_given_twice_and_none_is_left_that_somebody_wanted(
-    entries: list[Entry], places: dict[int, int]
+    entries: list[DrawEntry], places: dict[int, int]
 ) -> None:
     results = given_out(entries, places)
     for session, had in places.items():
@@ -116,7 +116,7 @@ def test_no_place_is_given_twice_and_none_is_left_that_somebody_wanted(
 
 @given(ENTRIES, PLACES, st.data())
 def test_telling_the_truth_is_best(
-    entries: list[Entry], places: dict[int, int], data: st.DataObject
+    entries: list[DrawEntry], places: dict[int, int], data: st.DataObject
 ) -> None:
     """Whatever else one entry ranks, it gets nothing that it likes better."""
     if not entries:

@@ -18,13 +18,13 @@ from guahao.rules.fairness.log import (
     signed_head,
     write,
 )
-from guahao.rules.fairness.verifying import Proven
+from guahao.rules.fairness.verifying import VerifiedFile
 
 
-def proven(file: bytes, draw_id: int = 17) -> Proven:
+def proven(file: bytes, draw_id: int = 17) -> VerifiedFile:
     """What a verified file says, as far as the log knows it."""
     lines = tuple(file.decode().split("\n"))
-    return Proven(draw_id, lines, (), 0, 0, None, sha256(file).digest())
+    return VerifiedFile(draw_id, lines, (), 0, 0, None, sha256(file).digest())
 
 
 TIME = "2026-12-01T08:00:00+08:00"

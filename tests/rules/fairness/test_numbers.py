@@ -17,7 +17,7 @@ from guahao.rules.fairness import (
     witnessing,
 )
 from guahao.rules.fairness.allocating import (
-    Entry,
+    DrawEntry,
     may_win,
     places_needed,
     with_long_waits_first,
@@ -54,12 +54,12 @@ def test_the_numbers_of_a_release_mode() -> None:
 
 
 def test_an_entry_is_one_that_has_lost_nothing_and_may_not_be_split() -> None:
-    entry = Entry(b"t" * 16, 2, (1, 2))
+    entry = DrawEntry(b"t" * 16, 2, (1, 2))
     assert (entry.may_split, entry.lost) == (False, 0)
 
 
 def test_an_entry_may_win_where_a_choice_has_the_places_that_it_needs() -> None:
-    both, either = Entry(b"t" * 16, 2, (1, 2)), Entry(b"t" * 16, 2, (1, 2), may_split=True)
+    both, either = DrawEntry(b"t" * 16, 2, (1, 2)), DrawEntry(b"t" * 16, 2, (1, 2), may_split=True)
     assert (places_needed(both), places_needed(either)) == (2, 1)
     assert not may_win(both, {1: 1, 2: 1})
     assert may_win(both, {1: 1, 2: 2})
@@ -74,5 +74,5 @@ def test_an_entry_may_win_where_a_choice_has_the_places_that_it_needs() -> None:
 def test_the_share_of_long_waits_is_rounded_down_to_whole_places(
     places: int, percent: int, order: list[int]
 ) -> None:
-    entries = [Entry(b"a" * 16, 1, (1,)), Entry(b"b" * 16, 1, (1,), lost=5)]
+    entries = [DrawEntry(b"a" * 16, 1, (1,)), DrawEntry(b"b" * 16, 1, (1,), lost=5)]
     assert with_long_waits_first(entries, [0, 1], places, percent) == order

@@ -13,7 +13,7 @@ from tests.rules.reading import check, verify
 from tests.rules.writing import Draw, drawn_order, write
 
 from guahao.rules.fairness import verifying
-from guahao.rules.fairness.allocating import LONG_WAIT_LOSSES, Entry, Skipped, Won, allocate
+from guahao.rules.fairness.allocating import LONG_WAIT_LOSSES, DrawEntry, Skipped, Won, allocate
 from guahao.rules.fairness.proof import DrawSession, Level, Source
 from guahao.rules.fairness.verifying import ProofError
 
@@ -74,7 +74,7 @@ def hashed(value: bytes, times: int) -> bytes:
 
 
 @st.composite
-def entries(draw: st.DrawFn, sessions: int) -> tuple[Entry, ...]:
+def entries(draw: st.DrawFn, sessions: int) -> tuple[DrawEntry, ...]:
     tickets = sorted(draw(st.sets(TICKETS, max_size=12)))
     numbers = st.permutations(range(1, sessions + 1))
     made = []
@@ -83,7 +83,7 @@ def entries(draw: st.DrawFn, sessions: int) -> tuple[Entry, ...]:
         choices = tuple(draw(numbers)[: draw(st.integers(1, sessions))])
         may_split = size > 1 and draw(st.booleans())
         lost = draw(st.sampled_from([0, 0, LONG_WAIT_LOSSES]))
-        made.append(Entry(ticket, size, choices, may_split, lost))
+        made.append(DrawEntry(ticket, size, choices, may_split, lost))
     return tuple(made)
 
 
@@ -144,10 +144,10 @@ def example() -> Draw:
         b"s" * 32,
         (value, later),
         (
-            Entry(b"a" * 16, 1, (1, 2)),
-            Entry(b"b" * 16, 2, (2, 1), may_split=True),
-            Entry(b"c" * 16, 1, (1,), lost=LONG_WAIT_LOSSES),
-            Entry(b"d" * 16, 2, (1, 2)),
+            DrawEntry(b"a" * 16, 1, (1, 2)),
+            DrawEntry(b"b" * 16, 2, (2, 1), may_split=True),
+            DrawEntry(b"c" * 16, 1, (1,), lost=LONG_WAIT_LOSSES),
+            DrawEntry(b"d" * 16, 2, (1, 2)),
         ),
         {},
     )

@@ -13,7 +13,7 @@ from guahao.rules.integration.clients import (
     NAME_LENGTH_MAX,
     OVERLAP_HOURS_MAX,
     AccessRefusal,
-    Claims,
+    ClientClaims,
     Client,
     ClientRefusal,
     SavedClient,
@@ -32,7 +32,7 @@ FOUND = SavedClient(Client(1, "hc_1", 7, SUPPLY), PIN, None)
 DISABLED = replace(FOUND, disabled_at=NOW)
 SECRET = SavedSecret(5, None)
 EXPIRED = SavedSecret(5, NOW)
-CLAIMS = Claims(1, 5, frozenset({"supply"}), expired=False)
+CLAIMS = ClientClaims(1, 5, frozenset({"supply"}), expired=False)
 LATE = replace(CLAIMS, expired=True)
 
 
@@ -110,7 +110,7 @@ def test_the_first_obstacle_to_a_token_answers(
 def test_the_first_obstacle_to_a_call_answers(
     found: SavedClient | None,
     secret: SavedSecret | None,
-    claims: Claims,
+    claims: ClientClaims,
     scope: Scope | None,
     certificate: str | None,
     answer: AccessRefusal | None,

@@ -15,7 +15,7 @@ from guahao.rules.integration.reconciling import (
     Comparison,
     Cure,
     Difference,
-    Found,
+    FoundDifference,
     PlatformBooking,
     HospitalListItem,
     compare,
@@ -208,4 +208,4 @@ def test_every_booking_is_counted_once(ours: list[PlatformBooking], others: list
     named = {o.order_no for o in ours} | {t.order_no for t in theirs}
     differing = {found.order_no for found in comparison.found}
     assert comparison.agreed + comparison.too_new + len(differing) == len(named)
-    assert all(isinstance(found, Found) for found in comparison.found)
+    assert all(isinstance(found, FoundDifference) for found in comparison.found)

@@ -12,10 +12,10 @@ from guahao.rules.operations.facts import (
     Observed,
     Replication,
     ServerUse,
-    Slot,
+    ReplicationSlot,
     Standby,
     TaskRun,
-    Undelivered,
+    WaitingMessages,
     Workers,
 )
 from guahao.rules.operations.schedules import SCHEDULES
@@ -99,7 +99,7 @@ def use(
     most: int = 100,
     database: int = 5 * GIB // 2,
     wal: int | None = None,
-    slots: tuple[Slot, ...] = (),
+    slots: tuple[ReplicationSlot, ...] = (),
 ) -> ServerUse:
     return ServerUse(connections, most, database, wal, slots)
 
@@ -126,27 +126,27 @@ def test_connections(connections: int, most: int, state: State) -> None:
     ("slots", "state", "held", "says"),
     [
         ((), OK, 0, "No slot holds much write-ahead log."),
-        ((Slot("a", True, None),), OK, 0, "No slot holds much write-ahead log."),
-        ((Slot("a", True, None), Slot("b", True, 1)), OK, 1, "No slot holds much"),
-        ((Slot("a", True, GIB),), OK, GIB, "No slot holds much write-ahead log."),
+        ((ReplicationSlot("a", True, None),), OK, 0, "No slot holds much write-ahead log."),
+        ((ReplicationSlot("a", True, None), ReplicationSlot("b", True, 1)), OK, 1, "No slot holds much"),
+        ((ReplicationSlot("a", True, GIB),), OK, GIB, "No slot holds much write-ahead log."),
         (
-            (Slot("a", True, 0), Slot("b", True, GIB + 1), Slot("c", True, None)),
+            (ReplicationSlot("a", True, 0), ReplicationSlot("b", True, GIB + 1), ReplicationSlot("c", True, None)),
             *(WARNING, GIB + 1),
             "The slot b holds 1.0 GiB of write-ahead log (active).",
         ),
         (
-            (Slot("a", False, 10 * GIB),),
+            (ReplicationSlot("a", False, 10 * GIB),),
             *(WARNING, 10 * GIB),
             "The slot a holds 10.0 GiB of write-ahead log (nobody reads it).",
         ),
         (
-            (Slot("a", False, 10 * GIB + 1),),
+            (ReplicationSlot("a", False, 10 * GIB + 1),),
             *(FAILED, 10 * GIB + 1),
             "The slot a holds 10.0 GiB of write-ahead log (nobody reads it).",
         ),
     ],
 )
-def test_slots(slots: tuple[Slot, ...], state: State, held: int, says: str) -> None:
+def test_slots(slots: tuple[ReplicationSlot, ...], state: State, held: int, says: str) -> None:
     check = checks.check_slots(use(slots=slots))
     assert check.state is state
     assert check.says.startswith(says)
@@ -236,29 +236,29 @@ def test_of_many_names_five_are_listed() -> None:
     ("waiting", "state", "says"),
     [
         ([], OK, "Messages go out on time."),
-        ([Undelivered("booked", 3, 120)], OK, "Messages go out on time."),
+        ([WaitingMessages("booked", 3, 120)], OK, "Messages go out on time."),
         (
-            [Undelivered("booked", 3, 120.1)],
+            [WaitingMessages("booked", 3, 120.1)],
             WARNING,
             "Messages wait: booked (3, the oldest 2 min). ",
         ),
         (
-            [Undelivered("otp", 1, 119.4), Undelivered("booked", 3, 900)],
+            [WaitingMessages("otp", 1, 119.4), WaitingMessages("booked", 3, 900)],
             WARNING,
             "Messages wait: otp (1, the oldest 119 s), booked (3, the oldest 15 min). ",
         ),
         # What failed stays failed, whatever comes after it.
         (
-            [Undelivered("call_code", 1, 121), Undelivered("booked", 3, 130)],
+            [WaitingMessages("call_code", 1, 121), WaitingMessages("booked", 3, 130)],
             FAILED,
             "Messages wait: call_code (1, the oldest 2 min), booked (3, the oldest 2 min). ",
         ),
-        ([Undelivered("move_code", 1, 31)], WARNING, "Messages wait: move_code"),
-        ([Undelivered("booked", 1, 7199)], FAILED, "Messages wait: booked (1, the oldest 120 min)"),
-        ([Undelivered("booked", 1, 7200)], FAILED, "Messages wait: booked (1, the oldest 2 h)"),
+        ([WaitingMessages("move_code", 1, 31)], WARNING, "Messages wait: move_code"),
+        ([WaitingMessages("booked", 1, 7199)], FAILED, "Messages wait: booked (1, the oldest 120 min)"),
+        ([WaitingMessages("booked", 1, 7200)], FAILED, "Messages wait: booked (1, the oldest 2 h)"),
     ],
 )
-def test_messages(waiting: list[Undelivered], state: State, says: str) -> None:
+def test_messages(waiting: list[WaitingMessages], state: State, says: str) -> None:
     check = checks.check_messages(waiting)
     assert check.state is state
     assert check.says.startswith(says)
@@ -269,7 +269,7 @@ def test_messages(waiting: list[Undelivered], state: State, says: str) -> None:
 
 
 def test_ages_are_counted_to_a_tenth_of_a_second() -> None:
-    check = checks.check_messages([Undelivered("booked", 1, 5.26)])
+    check = checks.check_messages([WaitingMessages("booked", 1, 5.26)])
     assert check.figures["oldest_booked_seconds"] == 5.3
     assert checks.check_backup(Backup(5.26, False, "", 1), Expected()).figures["age_seconds"] == 5.3
     slow = HospitalQueue("H01", True, True, 1, 0, 0, 0, 601.26, 0)

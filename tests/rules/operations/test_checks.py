@@ -12,10 +12,10 @@ from guahao.rules.operations.facts import (
     HospitalQueue,
     Replication,
     ServerUse,
-    Slot,
+    ReplicationSlot,
     Standby,
     TaskRun,
-    Undelivered,
+    WaitingMessages,
     Workers,
 )
 from guahao.rules.operations.schedules import SCHEDULES
@@ -67,7 +67,7 @@ def test_a_standby_is_no_primary() -> None:
     ],
 )
 def test_the_server(used: int, held: int, wal: int | None, states: tuple[State, ...]) -> None:
-    server = ServerUse(used, 100, 5, wal, (Slot("a", True, 1), Slot("b", False, held)))
+    server = ServerUse(used, 100, 5, wal, (ReplicationSlot("a", True, 1), ReplicationSlot("b", False, held)))
     found = (
         checks.check_connections(server),
         checks.check_slots(server),
@@ -117,7 +117,7 @@ def test_what_has_not_been_due_yet_is_not_late() -> None:
     ],
 )
 def test_messages(kind: str, oldest: float, state: State) -> None:
-    waiting = [Undelivered("reminder", 9, 1), Undelivered(kind, 1, oldest)]
+    waiting = [WaitingMessages("reminder", 9, 1), WaitingMessages(kind, 1, oldest)]
     assert checks.check_messages(waiting).state is state
 
 

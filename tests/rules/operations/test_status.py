@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from guahao.rules.operations.facts import Facts, HospitalQueue, Maintenance, Undelivered, Workers
+from guahao.rules.operations.facts import Facts, HospitalQueue, Maintenance, WaitingMessages, Workers
 from guahao.rules.operations.status import public_status
 
 QUIET = HospitalQueue("H01", True, True, 0, 0, 5, 0, 0, 0, "一院", "First")
@@ -14,7 +14,7 @@ WELL = Facts(workers=Workers(3, 0, 1.0), undelivered=(), hospitals=(QUIET,), mai
 
 
 def waiting(kind: str, seconds: float) -> Facts:
-    return replace(WELL, undelivered=(Undelivered(kind, 1, seconds),))
+    return replace(WELL, undelivered=(WaitingMessages(kind, 1, seconds),))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def waiting(kind: str, seconds: float) -> Facts:
         (waiting("booked", 10**6), 60),
         # The longest delay counts.
         (
-            replace(WELL, undelivered=(Undelivered("otp", 1, 31), Undelivered("booked", 1, 1201))),
+            replace(WELL, undelivered=(WaitingMessages("otp", 1, 31), WaitingMessages("booked", 1, 1201))),
             25,
         ),
         (replace(WELL, workers=Workers(0, 3, 90.0)), 5),  # nobody sends the next one

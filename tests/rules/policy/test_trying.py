@@ -24,10 +24,10 @@ from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.policies import DatedPolicies
 from guahao.rules.policy.trying import (
     BOOKED,
-    Comparison,
+    PolicyComparison,
     AppointmentHistory,
     Recorded,
-    Tally,
+    TrialTally,
     TriedSession,
     World,
     answers,
@@ -334,10 +334,10 @@ def test_every_request_is_counted_where_it_belongs() -> None:
     now = [BOOKED, "sold_out", "day_limit", BOOKED, BOOKED]
     then = ["sold_out", BOOKED, "same_day", BOOKED, BOOKED]
     compared = compare(facts, reproduced, now, then)
-    assert compared == Comparison(
+    assert compared == PolicyComparison(
         requests=5,
         persons=2,
-        all=Tally(5, 3, 3, 1, 1),
+        all=TrialTally(5, 3, 3, 1, 1),
         outcomes={
             BOOKED: (2, 3, 3),
             "sold_out": (2, 1, 1),
@@ -348,10 +348,10 @@ def test_every_request_is_counted_where_it_belongs() -> None:
         gained_persons=1,
         lost_persons=1,
         by_day={
-            NINE.date(): Tally(3, 1, 1, 1, 1),
-            tomorrow.date(): Tally(2, 2, 2, 0, 0),
+            NINE.date(): TrialTally(3, 1, 1, 1, 1),
+            tomorrow.date(): TrialTally(2, 2, 2, 0, 0),
         },
-        by_hospital={1: Tally(2, 2, 1, 0, 1), 2: Tally(2, 1, 2, 1, 0)},
+        by_hospital={1: TrialTally(2, 2, 1, 0, 1), 2: TrialTally(2, 1, 2, 1, 0)},
         agreeing=2,
         disagreements=[("sold_out", "day_limit", 2), ("day_limit", "sold_out", 1)],
     )

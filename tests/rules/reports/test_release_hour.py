@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from guahao.rules.kernel.limits import CITY_TIME, HospitalRules, Policy
-from guahao.rules.reports.release_hour import Opened, Release, in_steps, releases, step_of
+from guahao.rules.reports.release_hour import Opened, ReleaseMoment, in_steps, releases, step_of
 from guahao.rules.supply.releasing import Held
 
 
@@ -93,7 +93,7 @@ def test_the_next_release_is_never_the_one_of_this_moment() -> None:
 
 
 def test_a_release_is_on_for_an_hour() -> None:
-    release = Release(at("2026-11-30 07:00"), 1, ())
+    release = ReleaseMoment(at("2026-11-30 07:00"), 1, ())
     moments = ("06:59:59", "07:00", "07:59:59", "08:00")
     assert [release.is_on(at(f"2026-11-30 {clock}")) for clock in moments] == [
         *(False, True, True, False)

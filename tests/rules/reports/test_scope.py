@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.rules.helpers import day, moment
 
-from guahao.rules.reports.scope import DAYS_MAX, Scope, ScopeRefusal, check_scope
+from guahao.rules.reports.scope import DAYS_MAX, ReportScope, ScopeRefusal, check_scope
 
 FIRST = day("2026-03-01")
 LAST = FIRST + timedelta(days=DAYS_MAX - 1)
@@ -16,20 +16,20 @@ LAST = FIRST + timedelta(days=DAYS_MAX - 1)
 @pytest.mark.parametrize(
     ("scope", "answer"),
     [
-        (Scope(FIRST, FIRST - timedelta(days=1), 9, 9), ScopeRefusal.ORDER),
-        (Scope(FIRST, LAST + timedelta(days=1), 9, 9), ScopeRefusal.TOO_LONG),
-        (Scope(FIRST, LAST, 9, 9), ScopeRefusal.UNKNOWN_HOSPITAL),
-        (Scope(FIRST, LAST, 1, 9), ScopeRefusal.UNKNOWN_DEPARTMENT),
-        (Scope(FIRST, LAST, 1, 2), None),
-        (Scope(FIRST, FIRST), None),
+        (ReportScope(FIRST, FIRST - timedelta(days=1), 9, 9), ScopeRefusal.ORDER),
+        (ReportScope(FIRST, LAST + timedelta(days=1), 9, 9), ScopeRefusal.TOO_LONG),
+        (ReportScope(FIRST, LAST, 9, 9), ScopeRefusal.UNKNOWN_HOSPITAL),
+        (ReportScope(FIRST, LAST, 1, 9), ScopeRefusal.UNKNOWN_DEPARTMENT),
+        (ReportScope(FIRST, LAST, 1, 2), None),
+        (ReportScope(FIRST, FIRST), None),
     ],
 )
-def test_the_first_obstacle_to_a_report_answers(scope: Scope, answer: ScopeRefusal | None) -> None:
+def test_the_first_obstacle_to_a_report_answers(scope: ReportScope, answer: ScopeRefusal | None) -> None:
     assert check_scope(scope, {1}, {2}) is answer
 
 
 def test_a_scope_lasts_from_midnight_to_the_midnight_after_its_last_day() -> None:
-    moments = Scope(FIRST, FIRST).moments
+    moments = ReportScope(FIRST, FIRST).moments
     assert moments == (moment("2026-03-01 00:00"), moment("2026-03-02 00:00"))
 
 

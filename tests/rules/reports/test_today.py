@@ -8,13 +8,13 @@ from datetime import date, datetime
 import pytest
 
 from guahao.rules.kernel.limits import CITY_TIME, HospitalRules
-from guahao.rules.reports.today import Expected, Tally, next_deadline, tally
+from guahao.rules.reports.today import ExpectedBookings, Tally, next_deadline, tally
 
 DAY, RULES = date(2026, 11, 30), HospitalRules()
 ROWS = [
-    Expected(1, "内科", "", "morning", 8, waiting=3, arrived=4, missing=0),
-    Expected(1, "内科", "", "afternoon", 14, waiting=5, arrived=0, missing=0),
-    Expected(2, "外科", "", "afternoon", None, waiting=0, arrived=0, missing=2),
+    ExpectedBookings(1, "内科", "", "morning", 8, waiting=3, arrived=4, missing=0),
+    ExpectedBookings(1, "内科", "", "afternoon", 14, waiting=5, arrived=0, missing=0),
+    ExpectedBookings(2, "外科", "", "afternoon", None, waiting=0, arrived=0, missing=2),
 ]
 
 

@@ -26,7 +26,7 @@ from guahao.rules.supply.bulk import (
 )
 from guahao.rules.supply.calendar import CalendarDay, CalendarSource
 from guahao.rules.supply.changes import (
-    SessionFacts,
+    StoredSession,
     SessionRefusal,
     SessionRefused,
     SessionTerms,
@@ -77,26 +77,26 @@ DEARER = replace(TERMS, fee_fen=9000)
 @pytest.mark.parametrize(
     ("before", "after", "known", "fate", "wanted"),
     [
-        (TERMS, MORE, SessionFacts(MORE, 3, stopped=False), UndoFate.RESTORED, TERMS),
-        (TERMS, MORE, SessionFacts(MORE, 25, stopped=False), UndoFate.REFUSED, None),
-        (TERMS, DEARER, SessionFacts(DEARER, 1, stopped=False), UndoFate.REFUSED, None),
-        (TERMS, DEARER, SessionFacts(DEARER, 0, stopped=False), UndoFate.RESTORED, TERMS),
-        (TERMS, MORE, SessionFacts(DEARER, 0, stopped=False), UndoFate.CHANGED_SINCE, None),
-        (TERMS, MORE, SessionFacts(MORE, 0, stopped=True), UndoFate.CHANGED_SINCE, None),
+        (TERMS, MORE, StoredSession(MORE, 3, stopped=False), UndoFate.RESTORED, TERMS),
+        (TERMS, MORE, StoredSession(MORE, 25, stopped=False), UndoFate.REFUSED, None),
+        (TERMS, DEARER, StoredSession(DEARER, 1, stopped=False), UndoFate.REFUSED, None),
+        (TERMS, DEARER, StoredSession(DEARER, 0, stopped=False), UndoFate.RESTORED, TERMS),
+        (TERMS, MORE, StoredSession(DEARER, 0, stopped=False), UndoFate.CHANGED_SINCE, None),
+        (TERMS, MORE, StoredSession(MORE, 0, stopped=True), UndoFate.CHANGED_SINCE, None),
         (TERMS, MORE, None, UndoFate.GONE, None),
-        (None, TERMS, SessionFacts(TERMS, 0, stopped=False, ever_booked=False), "removed", None),
+        (None, TERMS, StoredSession(TERMS, 0, stopped=False, ever_booked=False), "removed", None),
         (
-            *(None, TERMS, SessionFacts(TERMS, 2, stopped=False)),
+            *(None, TERMS, StoredSession(TERMS, 2, stopped=False)),
             *(UndoFate.CLOSED, replace(TERMS, capacity=2)),
         ),
-        (None, TERMS, SessionFacts(MORE, 0, stopped=False), UndoFate.CHANGED_SINCE, None),
+        (None, TERMS, StoredSession(MORE, 0, stopped=False), UndoFate.CHANGED_SINCE, None),
         (None, TERMS, None, UndoFate.GONE, None),
     ],
 )
 def test_what_an_undone_act_leaves(
     before: SessionTerms | None,
     after: SessionTerms,
-    known: SessionFacts | None,
+    known: StoredSession | None,
     fate: UndoFate,
     wanted: SessionTerms | None,
 ) -> None:
@@ -113,7 +113,7 @@ def test_undoing_never_takes_a_booked_place(
     booked: int, places: int, before: int, made: bool
 ) -> None:
     after = replace(TERMS, capacity=max(places, booked))
-    known = SessionFacts(after, booked, stopped=False, ever_booked=booked > 0)
+    known = StoredSession(after, booked, stopped=False, ever_booked=booked > 0)
     was = None if made else replace(TERMS, capacity=before)
     fate, wanted = decide_undo(was, after, known, TODAY)
     assert wanted is None or wanted.capacity >= booked
@@ -147,7 +147,7 @@ def test_a_session_gets_what_the_change_names_and_nothing_else() -> None:
 
 
 def test_undoing_a_change_that_changed_nothing_restores_nothing() -> None:
-    known = SessionFacts(TERMS, 3, stopped=False)
+    known = StoredSession(TERMS, 3, stopped=False)
     assert decide_undo(TERMS, TERMS, known, TODAY) == (UndoFate.RESTORED, None)
 
 

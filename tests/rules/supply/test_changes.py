@@ -10,7 +10,7 @@ import pytest
 from guahao.rules.supply.changes import (
     PLANNED_DAYS,
     Clinic,
-    SessionFacts,
+    StoredSession,
     SessionRefusal,
     SessionRefused,
     SessionTerms,
@@ -27,7 +27,7 @@ TOMORROW = TODAY + timedelta(days=1)
 DAY = date(2026, 12, 3)
 TITLES = {"主任医师", "医师"}
 TERMS = SessionTerms(1, "主任医师", "", DAY, "morning", time(8), time(12), 8000, 20)
-FREE = SessionFacts(TERMS, booked=0, stopped=False, ever_booked=False)
+FREE = StoredSession(TERMS, booked=0, stopped=False, ever_booked=False)
 BOOKED = replace(FREE, booked=5, ever_booked=True)
 ONCE_BOOKED = replace(FREE, ever_booked=True)
 STOPPED = replace(FREE, stopped=True)
@@ -85,7 +85,7 @@ CREATED, CHANGED, UNCHANGED = UpsertResult.CREATED, UpsertResult.CHANGED, Upsert
     ],
 )
 def test_what_becomes_of_a_session(
-    known: SessionFacts | None,
+    known: StoredSession | None,
     changes: dict[str, object],
     outcome: UpsertResult | SessionRefusal,
 ) -> None:
@@ -131,7 +131,7 @@ LATER = Clinic("医师", "冠心病", "afternoon", time(14), time(16), 9000, 3)
     ],
 )
 def test_what_a_session_takes_over_of_its_timetables_change(
-    session: SessionFacts, taken_over: SessionTerms | SessionRefused
+    session: StoredSession, taken_over: SessionTerms | SessionRefused
 ) -> None:
     assert decide_following(session, LATER, TODAY) == taken_over
 
@@ -146,7 +146,7 @@ def test_what_a_session_takes_over_of_its_timetables_change(
     ],
 )
 def test_what_an_ended_timetable_leaves(
-    session: SessionFacts, left: SessionTerms | SessionRefused | None
+    session: StoredSession, left: SessionTerms | SessionRefused | None
 ) -> None:
     assert decide_withdrawal(session, TODAY) == left
 
@@ -158,5 +158,5 @@ def test_what_changes_of_a_session_is_shown_before_and_after() -> None:
 
 
 def test_a_session_whose_bookings_were_not_read_is_taken_for_booked_before() -> None:
-    unread = SessionFacts(TERMS, booked=0, stopped=False)
+    unread = StoredSession(TERMS, booked=0, stopped=False)
     assert (unread.ever_booked, unread.linked) == (True, True)

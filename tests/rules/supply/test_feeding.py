@@ -9,9 +9,9 @@ import pytest
 
 from guahao.rules.supply.changes import UpsertResult
 from guahao.rules.supply.feeding import (
-    Department,
+    PublishedDepartment,
     ItemRefusal,
-    KnownDepartment,
+    StoredDepartment,
     are_hours,
     decide_department,
 )
@@ -25,10 +25,10 @@ def test_hours_that_can_be() -> None:
     assert not are_hours(time(9), time(9))
 
 
-HEAD = Department("内科", "", None, on_platform=True)
-MEMBER = Department("心内科", "", 1, on_platform=True)
-KNOWN_HEAD = KnownDepartment(1, "N", "01", HEAD, has_children=False, has_sessions=False)
-KNOWN_MEMBER = KnownDepartment(2, "X", "0101", MEMBER, has_children=False, has_sessions=False)
+HEAD = PublishedDepartment("内科", "", None, on_platform=True)
+MEMBER = PublishedDepartment("心内科", "", 1, on_platform=True)
+KNOWN_HEAD = StoredDepartment(1, "N", "01", HEAD, has_children=False, has_sessions=False)
+KNOWN_MEMBER = StoredDepartment(2, "X", "0101", MEMBER, has_children=False, has_sessions=False)
 PARENT = replace(KNOWN_HEAD, has_children=True)
 HELD = replace(KNOWN_MEMBER, has_sessions=True)
 
@@ -62,8 +62,8 @@ HELD = replace(KNOWN_MEMBER, has_sessions=True)
     ],
 )
 def test_what_becomes_of_a_published_department(
-    wanted: Department,
-    known: KnownDepartment | None,
+    wanted: PublishedDepartment,
+    known: StoredDepartment | None,
     linked: bool,
     code_taken: bool,
     outcome: UpsertResult | ItemRefusal,

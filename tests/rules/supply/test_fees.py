@@ -7,7 +7,7 @@ from datetime import date, time, timedelta
 
 import pytest
 
-from guahao.rules.supply.changes import SessionFacts, SessionTerms
+from guahao.rules.supply.changes import StoredSession, SessionTerms
 from guahao.rules.supply.fees import (
     DatedFee,
     FeeEffect,
@@ -48,7 +48,7 @@ def test_a_fee_holds_from_tomorrow_or_later_within_a_year(
 
 
 TERMS = SessionTerms(1, "医师", "", TOMORROW, "morning", time(8), time(12), 5000, 20)
-FREE = SessionFacts(TERMS, booked=0, stopped=False, ever_booked=False)
+FREE = StoredSession(TERMS, booked=0, stopped=False, ever_booked=False)
 BOOKED = replace(FREE, booked=1, ever_booked=True)
 STOPPED = replace(FREE, stopped=True)
 OVER = replace(FREE, terms=replace(TERMS, visit_date=TODAY - timedelta(days=1)))
@@ -78,7 +78,7 @@ LIST, NOT_THE_LIST = (5000,), (6000,)
     ],
 )
 def test_what_a_new_fee_of_the_list_does_to_a_session(
-    facts: SessionFacts,
+    facts: StoredSession,
     fee_is_own: bool | None,
     is_fed: bool,
     list_fees: tuple[int, ...],

@@ -19,7 +19,7 @@ from guahao.flows.attendance.window import GUESSES_PER_CODE_DAY
 from guahao.flows.supply import stops
 from guahao.rules.staff.staff import Role, Staff
 from guahao.store.kernel.views import AppointmentView
-from guahao.store.supply.stops import Scope
+from guahao.store.supply.stops import StopScope
 
 # What is published here is booked at once.
 pytestmark = pytest.mark.no_draws
@@ -175,7 +175,7 @@ async def test_what_a_scheduler_stopped_with_others_is_taken_back_there(clinic: 
     platform, hospital_id = clinic.site.platform, clinic.system.hospital_id
     member = await add_member(platform, Role.SCHEDULER, hospital_id)
     staff = Staff(member.id, member.login, Role.SCHEDULER, hospital_id)
-    assert isinstance(await stops.stop(platform, staff, Scope(THURSDAY, FRIDAY), "停电"), int)
+    assert isinstance(await stops.stop(platform, staff, StopScope(THURSDAY, FRIDAY), "停电"), int)
     problem(await clinic.system.post("/clinic-sessions/S1/unstop"), 409, "stop_wider")
     listed = await stops.latest(platform, staff)
     assert [one.by_name for one in listed] == [member.login]

@@ -19,7 +19,7 @@ from guahao.flows.supply import stops
 from guahao.flows.supply.replacing import accept
 from guahao.flows.supply.stops import GRACE
 from guahao.rules.staff.staff import Role, Staff
-from guahao.store.supply.stops import Scope
+from guahao.store.supply.stops import StopScope
 
 pytestmark = pytest.mark.no_draws
 LIST = "/staff/window/stops"
@@ -126,7 +126,7 @@ async def test_a_substitute_and_an_undone_stop(site: Site) -> None:
     assert (await site.book(await add_citizen(site), session_id)).status_code == 201
     [[hospital_id]] = await ask(site.platform, "SELECT hospital_id FROM appointments")
     by = Staff(7, "scheduler", Role.SCHEDULER, hospital_id)
-    scope = Scope(THURSDAY, THURSDAY, session_id=session_id)
+    scope = StopScope(THURSDAY, THURSDAY, session_id=session_id)
     stop_id = await stops.stop(site.platform, by, scope, "外出", substitute=True)
     assert isinstance(stop_id, int)
     clerk = await at_the_desk(site, Role.CLERK, hospital_id)
@@ -212,7 +212,7 @@ async def test_earlier_stops_are_listed_and_those_without_bookings_are_not(
     )
     assert (await site.book(await add_citizen(site, 2), later)).status_code == 201
     day = NEXT_WEEK
-    second = await stops.stop(platform, by, Scope(day, day, session_id=later), "会议")
+    second = await stops.stop(platform, by, StopScope(day, day, session_id=later), "会议")
     await change(
         platform,
         "INSERT INTO clinic_sessions (hospital_id, department_id, title, visit_date, period,"
@@ -220,7 +220,7 @@ async def test_earlier_stops_are_listed_and_those_without_bookings_are_not(
         " fee_fen, capacity, 0 FROM clinic_sessions WHERE id = %s",
         later,
     )
-    assert isinstance(await stops.stop(platform, by, Scope(day, day), "会议"), int)
+    assert isinstance(await stops.stop(platform, by, StopScope(day, day), "会议"), int)
     clerk = await it.clerk()
     await clerk.go(LIST)
     assert f'href="{LIST}/{second}"' in clerk.text

@@ -22,7 +22,7 @@ _ITEMS_A_CHUNK = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AttendanceReport:
     """Whether the person of a booking came to be seen."""
 
     appointment_id: int
@@ -38,7 +38,7 @@ class Reported:
 
 
 async def report(
-    platform: Platform, by: OfHospital, reports: Sequence[Report]
+    platform: Platform, by: OfHospital, reports: Sequence[AttendanceReport]
 ) -> list[Reported | Refused[AttendanceRefusal]]:
     """Record who came; return an outcome for each report, in order.
 

@@ -91,7 +91,7 @@ async def book_batch(
     return [not_let_in[n] if n in not_let_in else next(decided) for n in range(len(asked))]
 
 
-def booking_facts(platform: Platform, loaded: store.Loaded, policy: Policy) -> BookingFacts:
+def booking_facts(platform: Platform, loaded: store.LoadedBatch, policy: Policy) -> BookingFacts:
     """Return the facts that the rules need of what was loaded."""
     return BookingFacts(
         {id: store.session_facts(session) for id, session in loaded.sessions.items()},
@@ -103,7 +103,7 @@ def booking_facts(platform: Platform, loaded: store.Loaded, policy: Policy) -> B
     )
 
 
-def login_refused(asked: Sequence[DeskRequest], loaded: store.Loaded) -> dict[int, LoginRefused]:
+def login_refused(asked: Sequence[DeskRequest], loaded: store.LoadedBatch) -> dict[int, LoginRefused]:
     """Return the refusals of ended or unconfirmed log-ins, by their index in the batch.
 
     Nothing is stored under their keys, so that the same request is decided after a new log-in.
@@ -123,7 +123,7 @@ def login_refused(asked: Sequence[DeskRequest], loaded: store.Loaded) -> dict[in
 def _new_appointments(
     requests: Sequence[BookingRequest],
     decisions: Sequence[Decision],
-    loaded: store.Loaded,
+    loaded: store.LoadedBatch,
 ) -> dict[int, store.NewAppointment]:
     """Return the accepted requests, each with its id and code, by their index in the batch."""
     made: dict[int, store.NewAppointment] = {}
@@ -172,7 +172,7 @@ async def _earlier_views(
 
 def _answer(
     platform: Platform,
-    loaded: store.Loaded,
+    loaded: store.LoadedBatch,
     decision: Decision,
     new: store.NewAppointment | None,
     earlier: dict[int, AppointmentView],
@@ -191,7 +191,7 @@ def _answer(
 
 
 def new_view(
-    platform: Platform, loaded: store.Loaded, new: store.NewAppointment
+    platform: Platform, loaded: store.LoadedBatch, new: store.NewAppointment
 ) -> AppointmentView:
     """Return a new booking as its owner sees it."""
     request = new.request

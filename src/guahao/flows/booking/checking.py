@@ -49,7 +49,7 @@ class PatientCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class BookingCheck:
     """What the desk would answer for a session and the patients of an account.
 
     `refused`: what would be refused to every patient. `pair`: what both together would be refused
@@ -72,7 +72,7 @@ async def check(
     session_id: int,
     channel: str,
     actor: Actor | None = None,
-) -> Check | None:
+) -> BookingCheck | None:
     """Return what the desk would answer now; None if the session is unknown. Locks nothing.
 
     `actor`: who asks for the account; None: the account itself.
@@ -110,7 +110,7 @@ async def check(
         for view in views
     ]
     pair = decide_pair(facts, (requests[0], requests[1])) if len(requests) == _PAIR else None
-    return Check(
+    return BookingCheck(
         session,
         Batch(facts).refusal_for_all(session.id, tx.now),
         found,

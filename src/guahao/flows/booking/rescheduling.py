@@ -40,7 +40,7 @@ from guahao.store.booking import appointments
 from guahao.store.booking import booking as store
 from guahao.store.booking import rescheduling as reschedules
 from guahao.store.booking.appointments import LockedAppointment
-from guahao.store.booking.rescheduling import Place, Reschedule
+from guahao.store.booking.rescheduling import BookingPlace, Reschedule
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.queue import defer
 from guahao.store.kernel.views import AppointmentView, SessionView
@@ -101,7 +101,7 @@ class Rescheduled:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ReschedulePlaces:
     """Days with the sessions that a booking could be given up for, some of them.
 
     `later`: the first day after them; `is_first`: whether there is none before them.
@@ -174,7 +174,7 @@ async def reschedule(
 
 async def places_instead(
     platform: Platform, account_id: int, appointment_id: int, by: str, first: date | None = None
-) -> Places | NotRescheduled:
+) -> ReschedulePlaces | NotRescheduled:
     """Return the sessions of the same department that a booking could be given up for now.
 
     From `first` on, or why the booking cannot be given up at all; `by`: `patient` or `agent`.
@@ -196,7 +196,7 @@ async def places_instead(
         patient = (await store.own_patients(tx, account_id, since)).get(place.patient_id)
         old = await sessions.one(tx, place.session_id)
         if patient is None or old is None:
-            return Places([], None, is_first=True)
+            return ReschedulePlaces([], None, is_first=True)
         others = await sessions.in_department(
             tx, old.hospital_id, old.department_id, today, None, None, None
         )
@@ -228,7 +228,7 @@ async def places_instead(
     ]
     shown = [(day, group) for day, group in days if first is None or day >= first]
     later = shown[DAYS_SHOWN][0] if len(shown) > DAYS_SHOWN else None
-    return Places(shown[:DAYS_SHOWN], later, is_first=len(shown) == len(days))
+    return ReschedulePlaces(shown[:DAYS_SHOWN], later, is_first=len(shown) == len(days))
 
 
 async def rescheduled_of(
@@ -250,12 +250,12 @@ async def rescheduled_of(
     )
 
 
-def _replaced(locked: LockedAppointment, place: Place) -> Replaced:
+def _replaced(locked: LockedAppointment, place: BookingPlace) -> Replaced:
     return Replaced(locked.clinic_session_id, place.department_id, locked.facts)
 
 
 async def _lock_replaced(
-    tx: Tx, asked: RescheduleRequest, place: Place
+    tx: Tx, asked: RescheduleRequest, place: BookingPlace
 ) -> LockedAppointment | None:
     """Lock the booking that is given up; None if it has left its account meanwhile."""
     locked = (await appointments.lock_appointments(tx, [place.appointment_id])).get(
@@ -270,7 +270,7 @@ async def _save(
     tx: Tx,
     platform: Platform,
     asked: RescheduleRequest,
-    loaded: store.Loaded,
+    loaded: store.LoadedBatch,
     wanted: BookingRequest,
     locked: LockedAppointment,
 ) -> Rescheduled:

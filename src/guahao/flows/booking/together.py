@@ -40,7 +40,7 @@ from guahao.store.kernel.views import AppointmentView
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WantedPlace:
     """A patient and the session that they want a place in."""
 
     patient_id: int
@@ -53,7 +53,7 @@ class PairRequest:
 
     actor: Actor
     key: str
-    places: tuple[Place, Place]
+    places: tuple[WantedPlace, WantedPlace]
     channel: str
     login_id: int | None = None
 
@@ -66,7 +66,7 @@ class PairRequest:
             self._request(companion_key(self.key), second, first),
         )
 
-    def _request(self, key: str, place: Place, other: Place) -> DeskRequest:
+    def _request(self, key: str, place: WantedPlace, other: WantedPlace) -> DeskRequest:
         return DeskRequest(
             self.actor,
             key,
@@ -142,7 +142,7 @@ async def book_pair(
                 assert_never(never)
 
 
-def _new(loaded: store.Loaded, request: BookingRequest, index: int) -> store.NewAppointment:
+def _new(loaded: store.LoadedBatch, request: BookingRequest, index: int) -> store.NewAppointment:
     session = loaded.sessions[request.session_id]
     account_id = loaded.patients[request.patient_id].facts.account_id
     ids, code = loaded.reserved_ids[index], loaded.free_codes.pop()
@@ -167,7 +167,7 @@ async def _save_refused(tx: Tx, platform: Platform, pair: Pair, decision: PairRe
 
 def _not_booked(
     platform: Platform,
-    loaded: store.Loaded,
+    loaded: store.LoadedBatch,
     actor: Actor,
     refused: Refused[Refusal],
     patient_ids: Sequence[int],
@@ -187,7 +187,7 @@ def _not_booked(
 
 
 async def _repeated(
-    tx: Tx, platform: Platform, loaded: store.Loaded, pair: Pair, decision: PairRepeated
+    tx: Tx, platform: Platform, loaded: store.LoadedBatch, pair: Pair, decision: PairRepeated
 ) -> PairNotBooked | PairBooked:
     """Return the earlier answer, if the account may still see its bookings."""
     actor = pair[0].actor

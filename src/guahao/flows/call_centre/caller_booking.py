@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from guahao.flows.booking.desk import Desk, DeskAnswer, DeskPairAnswer
-from guahao.flows.booking.together import PairBooked, PairRequest, Place
+from guahao.flows.booking.together import PairBooked, PairRequest, WantedPlace
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.patients import record_consent, register_in
@@ -159,7 +159,7 @@ async def book_both_for_caller(
     if not {patient.id for patient in patients}.issuperset(patient_ids):
         return Refused(CallRefusal.UNKNOWN_PATIENT)
     first, second = patient_ids
-    places = (Place(first, session_id), Place(second, session_id))
+    places = (WantedPlace(first, session_id), WantedPlace(second, session_id))
     answer = await desk.book_together(PairRequest(Actor("staff", by.id), key, places, CHANNEL))
     if isinstance(answer, PairBooked):
         await _record(platform, by, call_id, answer.bookings)

@@ -61,7 +61,7 @@ from guahao.store.booking import appointments as appointment_store
 from guahao.store.booking.booking import own_patients
 from guahao.store.call_centre import calls as store
 from guahao.store.call_centre import results as result_store
-from guahao.store.call_centre.calls import Call, Found, SentMessage
+from guahao.store.call_centre.calls import Call, FoundPerson, SentMessage
 from guahao.store.call_centre.results import EarlierCall
 from guahao.store.fairness import applications as application_store
 from guahao.store.fairness.applications import ApplicationView
@@ -87,7 +87,7 @@ _HOUR, _DAY = 3600, 86400
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class CallerCard:
     """All an agent works with. In the clear: the web masks while `call.looked_at` is None.
 
     `asked`: the questions of this call; `sms_right`: the code was right, the rest is not yet.
@@ -145,7 +145,7 @@ async def search(platform: Platform, by: Staff, text: str) -> Hits:
     if not kinds:
         return Hits(None, [])
     async with acting(platform, by.who) as act:
-        kind, found = kinds[0], list[Found]()
+        kind, found = kinds[0], list[FoundPerson]()
         for kind in kinds:
             key = _key(platform.vault, kind, text)
             if key is not None:
@@ -209,7 +209,7 @@ async def begin_call(platform: Platform, by: Staff, reference: str) -> int | Non
     return call_id
 
 
-async def card(platform: Platform, by: Staff, call_id: int) -> Card | None:
+async def card(platform: Platform, by: Staff, call_id: int) -> CallerCard | None:
     """Return the caller's card; None where the call is over or another agent's.
 
     Until the caller is verified it holds the phone only: its holder, and what they have booked,
@@ -224,9 +224,9 @@ async def card(platform: Platform, by: Staff, call_id: int) -> Card | None:
         asked = questions(call.found_by, by_sms=valid_phone(phone) is not None)
         if call.verified_at is None:
             sms_right = Question.SMS in await store.right_answers(tx, call_id)
-            return Card(call, phone, asked, sms_right, [], [], [], [], [], {}, {}, [])
+            return CallerCard(call, phone, asked, sms_right, [], [], [], [], [], {}, {}, [])
         own = appointment_store.own_appointments
-        return Card(
+        return CallerCard(
             call,
             phone,
             asked,

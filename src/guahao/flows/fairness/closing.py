@@ -15,7 +15,7 @@ from guahao.rules.kernel.facts import PERIODS
 from guahao.store.booking.appointments import lock_sessions
 from guahao.store.fairness import applications, entries, log
 from guahao.store.fairness import draws as store
-from guahao.store.fairness.draws import DrawRow, SessionRow
+from guahao.store.fairness.draws import DrawRow, DrawSessionRow
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import SessionView
 from guahao.store.supply import sessions as supply
@@ -100,6 +100,6 @@ async def amend(platform: Platform, draw_id: int) -> None:
         await log.append(tx, platform.vault, draw_id, lines)
 
 
-def _lost(rows: Iterable[SessionRow]) -> dict[int, int]:
+def _lost(rows: Iterable[DrawSessionRow]) -> dict[int, int]:
     """Return the places that are left of each session that has lost some, by its number."""
     return {row.number: row.held for row in rows if row.held < row.places_left}

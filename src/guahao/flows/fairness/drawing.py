@@ -37,7 +37,7 @@ from guahao.store.booking.booking import NewAppointment
 from guahao.store.fairness import applications, entries, log
 from guahao.store.fairness import draws as store
 from guahao.store.fairness.draws import DrawRow
-from guahao.store.fairness.entries import Applicant, Undecided, Win
+from guahao.store.fairness.entries import Applicant, Undecided, WonPlace
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import SessionView
 from guahao.store.messages import messages
@@ -308,7 +308,7 @@ class _Check:
             made.append(NewAppointment(id, message_id, code, request, session, account_id))
             cancel_until = cancel_deadline(session.visit_date, session.rules)
             until = declinable_until(request.at, cancel_until)
-            wins.append(Win(id, applicant.id, request.patient_id, until))
+            wins.append(WonPlace(id, applicant.id, request.patient_id, until))
         # The places stop waiting before they are booked: a session never holds more than it has.
         await store.take_places(tx, self._drawing.id, taken)
         await booking.save_bookings(tx, platform.vault, made, "draw_won")

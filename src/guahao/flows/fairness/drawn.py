@@ -10,7 +10,7 @@ from datetime import datetime
 
 from guahao.flows.fairness.publishing import file_of, sources_used
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.fairness.allocating import Entry, Result
+from guahao.rules.fairness.allocating import DrawEntry, Result
 from guahao.rules.fairness.applying import ApplicationState, Wishes, choices_of
 from guahao.rules.fairness.log import BEGINNING, write
 from guahao.rules.fairness.merkle import proof_of
@@ -22,7 +22,7 @@ from guahao.store.fairness import entries as entry_store
 from guahao.store.fairness import log as log_store
 from guahao.store.fairness.applications import ApplicationView, in_draw
 from guahao.store.fairness.drawn import EnteredDraw, LastPlace, PublicResult, WaitingSession
-from guahao.store.fairness.draws import DrawRow, PublicDraw, SessionRow
+from guahao.store.fairness.draws import DrawRow, PublicDraw, DrawSessionRow
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import SessionView
 from guahao.store.supply import sessions
@@ -44,7 +44,7 @@ class DrawView:
     """
 
     public: PublicDraw
-    sessions: list[SessionRow]
+    sessions: list[DrawSessionRow]
     sources: list[Source]
     witnesses: list[str | None]
     referrals: int
@@ -83,7 +83,7 @@ class EntryView:
     """
 
     view: DrawView
-    entry: Entry
+    entry: DrawEntry
     result: Result | None
     last_won: dict[int, int]
     leaf: str

@@ -9,12 +9,12 @@ from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.reports.reports import reading
 from guahao.rules.kernel.text import compact, prose
-from guahao.rules.reports.scope import Scope
+from guahao.rules.reports.scope import ReportScope
 from guahao.rules.staff.staff import Staff
 from guahao.store.fairness import draws as draw_store
 from guahao.store.fairness import figures as store
 from guahao.store.fairness import swaps as swap_store
-from guahao.store.fairness.draws import SessionRow
+from guahao.store.fairness.draws import DrawSessionRow
 from guahao.store.fairness.figures import (
     ChannelFigures,
     DrawFigures,
@@ -46,7 +46,7 @@ class Figures:
     swaps: list[Swaps]
 
 
-async def figures(platform: Platform, by: Staff, scope: Scope) -> Figures:
+async def figures(platform: Platform, by: Staff, scope: ReportScope) -> Figures:
     """Count everything about the draws of the scope. For the city's staff."""
     assert by.hospital_id is None
     async with reading(platform, by) as tx:
@@ -65,7 +65,7 @@ class Ticket:
     """A ticket's result, and the sessions of its draw by their number."""
 
     result: TicketResult
-    sessions: dict[int, tuple[SessionRow, SessionView | None]]
+    sessions: dict[int, tuple[DrawSessionRow, SessionView | None]]
 
 
 async def look_up_ticket(

@@ -20,7 +20,7 @@ from guahao.rules.fairness.proof import (
 )
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.fairness import draws, entries
-from guahao.store.fairness.draws import DrawRow, SessionRow
+from guahao.store.fairness.draws import DrawRow, DrawSessionRow
 from guahao.store.kernel.db import Tx
 
 
@@ -53,7 +53,7 @@ def sources_used(draw: DrawRow) -> list[Source]:
     ]
 
 
-def sessions_of(rows: Iterable[SessionRow]) -> list[DrawSession]:
+def sessions_of(rows: Iterable[DrawSessionRow]) -> list[DrawSession]:
     """Return the sessions of a draw by number, as its file has them."""
     return [DrawSession(row.clinic_session_id, row.places, row.places_left) for row in rows]
 

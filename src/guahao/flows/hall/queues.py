@@ -27,7 +27,7 @@ from guahao.rules.kernel.text import typed
 from guahao.rules.staff.staff import OfHospital, Staff
 from guahao.store.booking.appointments import lock_sessions
 from guahao.store.hall import queues as store
-from guahao.store.hall.queues import BoardDepartment, Notice, OwnPlace, QueueDay, Range, SessionRow
+from guahao.store.hall.queues import BoardDepartment, QueueNotice, OwnPlace, QueueDay, Range, QueueSessionRow
 from guahao.store.hospitals import directory
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import HospitalView
@@ -55,7 +55,7 @@ class OwnQueue:
     place: OwnPlace
     now: int | None
     before: int
-    notice: Notice | None
+    notice: QueueNotice | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ async def give_numbers(tx: Tx, session_id: int, appointment_ids: Sequence[int]) 
     await store.save(tx, [entries[id] for id in appointment_ids])
 
 
-def _ranges(session: SessionRow, entries: Iterable[QueueEntry]) -> dict[int, Range]:
+def _ranges(session: QueueSessionRow, entries: Iterable[QueueEntry]) -> dict[int, Range]:
     return {
         entry.appointment_id: Range(*time_range(entry.number, session.hours))
         for entry in entries
@@ -228,7 +228,7 @@ async def call(
 
 
 async def announce(
-    platform: Platform, by: Staff, session_id: int, notice: Notice | None
+    platform: Platform, by: Staff, session_id: int, notice: QueueNotice | None
 ) -> Done | Refused[CallRefusal]:
     """Announce on the board that a session is late, pauses or moved; None: nothing any more."""
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
@@ -273,7 +273,7 @@ async def _report_chunk(
         ids = [report.appointment_id for report in reports]
         session_ids = await store.sessions_of_bookings(act.tx, by.own_hospital_id, ids)
         await lock_sessions(act.tx, list(session_ids.values()))
-        sessions: dict[int, SessionRow] = {}
+        sessions: dict[int, QueueSessionRow] = {}
         queues: dict[int, dict[int, QueueEntry]] = {}
         for id in sorted(set(session_ids.values())):
             session = await store.session(act.tx, id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from guahao.flows.hospitals.search import Asked, hospital_ids
+from guahao.flows.hospitals.search import SearchRequest, hospital_ids
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.hospitals.hospital_rules import RulesRefusal, check_numbers
@@ -58,7 +58,7 @@ async def find(platform: Platform, q: str, page: int) -> FoundHospitals:
         exact = await store.id_of_code(tx, typed(q))
         if exact is not None:
             return FoundHospitals(await store.records(tx, [exact]), more=False)
-        ids = hospital_ids(Asked(q), await platform.search.vocabulary(tx))
+        ids = hospital_ids(SearchRequest(q), await platform.search.vocabulary(tx))
         skip = (page - 1) * PAGE
         found = await store.records(tx, ids[skip : skip + PAGE])
     return FoundHospitals(found, len(ids) > skip + PAGE)

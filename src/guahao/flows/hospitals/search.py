@@ -18,7 +18,7 @@ from guahao.store.hospitals import places as place_store
 from guahao.store.hospitals import search as store
 from guahao.store.hospitals.announcements import Announcement
 from guahao.store.hospitals.places import Candidate, OpenHospital, OpenPlace
-from guahao.store.hospitals.search import DepartmentHit, HospitalHit, Place
+from guahao.store.hospitals.search import DepartmentHit, HospitalHit, BookedDepartment
 from guahao.store.kernel.db import Tx
 
 PAGE = 20
@@ -32,7 +32,7 @@ _RECENT_PLACES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchPage:
     """One page of what was searched for.
 
     Departments only where something was typed. `more`: there is another page of either.
@@ -52,7 +52,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SearchRequest:
     """A search: what was typed, and what narrows it. `only_open`: only what has places."""
 
     q: str
@@ -95,13 +95,13 @@ class Home:
 
 async def find(
     platform: Platform, q: str, district: str | None, grade: str | None, page: int = 1
-) -> Found:
+) -> SearchPage:
     """Hospitals and departments by what they are called or treat; `district`, `grade` exact."""
     async with platform.db.transaction() as tx:
-        return await find_in(tx, platform, Asked(q, district or "", grade or ""), page)
+        return await find_in(tx, platform, SearchRequest(q, district or "", grade or ""), page)
 
 
-async def find_in(tx: Tx, platform: Platform, asked: Asked, page: int = 1) -> Found:
+async def find_in(tx: Tx, platform: Platform, asked: SearchRequest, page: int = 1) -> SearchPage:
     """Do as `find` does, in a transaction that is open."""
     skip = (page - 1) * PAGE
     meaning, there = _meant(asked, await platform.search.vocabulary(tx))
@@ -110,10 +110,10 @@ async def find_in(tx: Tx, platform: Platform, asked: Asked, page: int = 1) -> Fo
     hospitals = await store.hospitals(tx, ids[skip : skip + PAGE])
     departments = await store.departments(tx, department_ids[skip : skip + PAGE])
     more = max(len(ids), len(department_ids)) > skip + PAGE
-    return Found(hospitals, departments, more, meaning.hospitals_first, meaning.terms)
+    return SearchPage(hospitals, departments, more, meaning.hospitals_first, meaning.terms)
 
 
-async def search(platform: Platform, asked: Asked, page: int = 1, limit: int = PAGE) -> Results:
+async def search(platform: Platform, asked: SearchRequest, page: int = 1, limit: int = PAGE) -> Results:
     """Return a page of places by how well they match, then the soonest first."""
     skip = (page - 1) * limit
     async with platform.db.transaction() as tx:
@@ -156,12 +156,12 @@ def _is_complaint(terms: list[SearchTerm]) -> bool:
     return any(term.facts.kind is TermKind.COMPLAINT for term in terms)
 
 
-def hospital_ids(asked: Asked, known: Vocabulary) -> list[int]:
+def hospital_ids(asked: SearchRequest, known: Vocabulary) -> list[int]:
     """Return the hospitals that a search means, the likeliest first."""
     return _hospital_ids(asked, *_meant(asked, known))
 
 
-def _meant(asked: Asked, known: Vocabulary) -> tuple[Meaning, dict[int, KnownHospital]]:
+def _meant(asked: SearchRequest, known: Vocabulary) -> tuple[Meaning, dict[int, KnownHospital]]:
     """Return what is meant, and the hospitals of the district and grade."""
     there = {
         hospital.id: hospital
@@ -171,7 +171,7 @@ def _meant(asked: Asked, known: Vocabulary) -> tuple[Meaning, dict[int, KnownHos
     return understand(asked.q, known), there
 
 
-def _hospital_ids(asked: Asked, meaning: Meaning, there: dict[int, KnownHospital]) -> list[int]:
+def _hospital_ids(asked: SearchRequest, meaning: Meaning, there: dict[int, KnownHospital]) -> list[int]:
     """Return the hospitals that are meant, the likeliest first; all, where nothing was typed."""
     if not typed(asked.q):
         return sorted(there)
@@ -222,7 +222,7 @@ async def home(platform: Platform) -> Home:
         return Home(known.filters, await announcement_store.shown(tx))
 
 
-async def recent_places(platform: Platform, account_id: int) -> list[Place]:
+async def recent_places(platform: Platform, account_id: int) -> list[BookedDepartment]:
     """Return where an account booked last."""
     async with platform.db.transaction() as tx:
         return await store.recent_places(tx, account_id, _RECENT_PLACES)

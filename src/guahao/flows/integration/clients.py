@@ -16,7 +16,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.rules.integration.clients import (
     AccessRefusal,
-    Claims,
+    ClientClaims,
     Client,
     ClientRefusal,
     Scope,
@@ -31,7 +31,7 @@ from guahao.rules.kernel.outcomes import DONE, Done, Refused, Throttled
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Who
 from guahao.store.integration import clients as store
-from guahao.store.integration.clients import CallOutcome, ClientListing, LoggedCall
+from guahao.store.integration.clients import ApiCallOutcome, ClientListing, LoggedCall
 from guahao.store.kernel import throttle
 from guahao.store.kernel.db import Tx
 from guahao.store.staff import staff as staff_store
@@ -55,7 +55,7 @@ class NewSecret:
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class ProvenClient:
     """A client whose secret was right; its tokens live no longer than the secret."""
 
     client: Client
@@ -210,7 +210,7 @@ async def id_of(platform: Platform, client_id: str) -> int | None:
 
 async def prove(
     platform: Platform, client_id: str, secret: str, certificate: str | None, caller: Caller
-) -> Proven | NotAdmitted | Throttled:
+) -> ProvenClient | NotAdmitted | Throttled:
     """Check a client's secret and certificate.
 
     Wrong secrets are counted by the caller's address, never by the client: nobody may lock a
@@ -232,11 +232,11 @@ async def prove(
         assert found is not None
         assert saved is not None
         await throttle.forgive(tx, *counter)
-        return Proven(found.client, saved.id)
+        return ProvenClient(found.client, saved.id)
 
 
 async def admit(
-    platform: Platform, claims: Claims, scope: Scope | None, certificate: str | None
+    platform: Platform, claims: ClientClaims, scope: Scope | None, certificate: str | None
 ) -> Client | NotAdmitted | TooManyCalls:
     """Return the client that may make this call with a token of these claims.
 
@@ -260,7 +260,7 @@ async def admit(
 # The log of calls -------------------------------------------------------------------------
 
 
-async def save_call(platform: Platform, client: Client, outcome: CallOutcome) -> None:
+async def save_call(platform: Platform, client: Client, outcome: ApiCallOutcome) -> None:
     """Save that a client called, or tried to."""
     async with platform.db.transaction() as tx:
         await store.save_call(tx, client, outcome)

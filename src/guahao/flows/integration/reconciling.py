@@ -49,7 +49,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReconciliationDetail:
     """A comparison and its differences."""
 
     reconciliation: Reconciliation
@@ -62,7 +62,7 @@ async def reconcile(
     made_at: datetime,
     days: tuple[date, date],
     listed: Sequence[Listed],
-) -> Report | Refused[ListRefusal]:
+) -> ReconciliationDetail | Refused[ListRefusal]:
     """Compare a complete list of these days, both included, and save what differs."""
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
@@ -107,7 +107,7 @@ async def listed(
     return page, page[-1].id if len(found) > _PAGE else None
 
 
-async def report(platform: Platform, by: OfHospital, id: int) -> Report | None:
+async def report(platform: Platform, by: OfHospital, id: int) -> ReconciliationDetail | None:
     """Return a comparison of the hospital's with its differences, or None."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         return await _report(tx, platform.vault, by.own_hospital_id, id)
@@ -152,6 +152,6 @@ async def settle_kind(
     return len(ids)
 
 
-async def _report(tx: Tx, vault: Vault, hospital_id: int, id: int) -> Report | None:
+async def _report(tx: Tx, vault: Vault, hospital_id: int, id: int) -> ReconciliationDetail | None:
     found = await store.one(tx, hospital_id, id)
-    return None if found is None else Report(found, await store.differences(tx, vault, id))
+    return None if found is None else ReconciliationDetail(found, await store.differences(tx, vault, id))

@@ -10,7 +10,7 @@ from typing import assert_never
 from guahao.flows.booking.appointments import count_guess, forgive_guess
 from guahao.flows.fairness.applications import LISTED
 from guahao.flows.fairness.drawn import NextDraw, next_draws_of
-from guahao.flows.hospitals.search import Asked, find_in
+from guahao.flows.hospitals.search import SearchRequest, find_in
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.flows.supply.replacing import accept_in, decline_in
@@ -38,7 +38,7 @@ _BOOKINGS_SHOWN = 5
 _APPLICATIONS_SHOWN = 4  # two for each of an account's two patients
 
 
-class Topic(StrEnum):
+class ReplyTopic(StrEnum):
     """The subject of a reply that needs no records."""
 
     WELCOME = "welcome"
@@ -100,12 +100,12 @@ class ToBook:
 
 
 Outcome = (
-    Topic | ToBook | Places | Applications | Bookings | AppointmentView | Throttled | NotAccepted
+    ReplyTopic | ToBook | Places | Applications | Bookings | AppointmentView | Throttled | NotAccepted
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class WechatReply:
     """A reply and its language (zh, en)."""
 
     language: str
@@ -117,7 +117,7 @@ class Replayed:
     """The signature of another message was used again: nothing was done."""
 
 
-async def receive(platform: Platform, message: Incoming) -> Reply | Replayed | None:
+async def receive(platform: Platform, message: Incoming) -> WechatReply | Replayed | None:
     """Act on a message and answer it; None if no reply is due.
 
     A message that WeChat repeats, to any process, is acted on once. A nonce
@@ -135,9 +135,9 @@ async def receive(platform: Platform, message: Incoming) -> Reply | Replayed | N
             return await _on_event(tx, platform, message)
         await _follows(tx, platform, message, follows=True)
         if message.kind != "text":
-            return await _reply(tx, platform, message, Topic.UNCLEAR)
+            return await _reply(tx, platform, message, ReplyTopic.UNCLEAR)
         user = await store.user(tx, platform.vault, message.sender)
-        return Reply(_language(user, message), await _on_text(tx, platform, message, user))
+        return WechatReply(_language(user, message), await _on_text(tx, platform, message, user))
 
 
 async def account_of(platform: Platform, openid: str) -> int | None:
@@ -167,17 +167,17 @@ async def use_return(platform: Platform, state: str, code: str) -> bool:
         return new_state and new_code
 
 
-async def _on_event(tx: Tx, platform: Platform, message: Incoming) -> Reply | None:
+async def _on_event(tx: Tx, platform: Platform, message: Incoming) -> WechatReply | None:
     match message.event:
         case "subscribe":
             await _follows(tx, platform, message, follows=True)
-            return await _reply(tx, platform, message, Topic.WELCOME)
+            return await _reply(tx, platform, message, ReplyTopic.WELCOME)
         case "unsubscribe":
             await _follows(tx, platform, message, follows=False)
         case "CLICK" if message.event_key == HELP_KEY:
-            return await _reply(tx, platform, message, Topic.HELP)
+            return await _reply(tx, platform, message, ReplyTopic.HELP)
         case "SCAN":
-            return await _reply(tx, platform, message, Topic.HELP)
+            return await _reply(tx, platform, message, ReplyTopic.HELP)
     return None
 
 
@@ -187,9 +187,9 @@ async def _follows(tx: Tx, platform: Platform, message: Incoming, *, follows: bo
     await store.set_follows(tx, platform.vault, message.sender, said_at, follows=follows)
 
 
-async def _reply(tx: Tx, platform: Platform, message: Incoming, topic: Topic) -> Reply:
+async def _reply(tx: Tx, platform: Platform, message: Incoming, topic: ReplyTopic) -> WechatReply:
     user = await store.user(tx, platform.vault, message.sender)
-    return Reply(_language(user, message), topic)
+    return WechatReply(_language(user, message), topic)
 
 
 def _language(user: WeChatUser | None, message: Incoming) -> str:
@@ -215,23 +215,23 @@ async def _on_text(
         case Command.APPLICATIONS:
             return await _applications(tx, platform, user)
         case Command.CANCEL:
-            return Topic.CANCEL
+            return ReplyTopic.CANCEL
         case Command.AGENT:
-            return Topic.AGENT
+            return ReplyTopic.AGENT
         case Command.BOOK:
             return await _to_book(tx, platform, user)
         case Command.HELP:
-            return Topic.HELP
+            return ReplyTopic.HELP
         case Command.PLACE:
             return await _places(tx, platform, said.text)
         case never:
             assert_never(never)
 
 
-async def _bookings(tx: Tx, platform: Platform, user: WeChatUser | None) -> Topic | Bookings:
+async def _bookings(tx: Tx, platform: Platform, user: WeChatUser | None) -> ReplyTopic | Bookings:
     """The sender's own current bookings, without names and codes."""
     if user is None or user.account_id is None:
-        return Topic.BIND_FIRST
+        return ReplyTopic.BIND_FIRST
     found = await appointments.own_appointments(tx, platform.vault, user.account_id, current=True)
     found = sorted(found, key=lambda booking: (booking.session.visit_date, booking.id))
     return Bookings(found[:_BOOKINGS_SHOWN], len(found) > _BOOKINGS_SHOWN)
@@ -245,66 +245,66 @@ async def _to_book(tx: Tx, platform: Platform, user: WeChatUser | None) -> ToBoo
 
 async def _booking(
     tx: Tx, platform: Platform, openid: str, user: WeChatUser | None, code: str
-) -> Topic | AppointmentView | Throttled:
+) -> ReplyTopic | AppointmentView | Throttled:
     """Return the sender's own booking (S9); wrong guesses count as in every look-up."""
     if user is None or user.account_id is None:
-        return Topic.BIND_FIRST
+        return ReplyTopic.BIND_FIRST
     caller = Caller(f"wechat {openid}", limited=True)
     throttled = await count_guess(tx, platform, code, caller)
     if throttled is not None:
         return throttled
     found = await appointments.own_appointment_by_code(tx, platform.vault, user.account_id, code)
     if found is None:
-        return Topic.NO_SUCH_BOOKING
+        return ReplyTopic.NO_SUCH_BOOKING
     await forgive_guess(tx, platform, code, caller)
     return found
 
 
 async def _answer_offer(
     tx: Tx, platform: Platform, user: WeChatUser | None, *, is_accepted: bool
-) -> Topic | AppointmentView | NotAccepted:
+) -> ReplyTopic | AppointmentView | NotAccepted:
     """Accept or decline the place that is kept for a stopped booking of the sender.
 
     Where there are several, a word does not say which: the sender chooses on the page.
     """
     if user is None or user.account_id is None:
-        return Topic.BIND_FIRST
+        return ReplyTopic.BIND_FIRST
     offers = await replacements.of_account(tx, user.account_id)
     open_ids = [id for id, offer in offers.items() if offer.is_open(tx.now)]
     if len(open_ids) != 1:
-        return Topic.SEVERAL_OFFERS if open_ids else Topic.NO_OFFER
+        return ReplyTopic.SEVERAL_OFFERS if open_ids else ReplyTopic.NO_OFFER
     if not is_accepted:
         declined = await decline_in(tx, platform, user.account_id, open_ids[0])
-        return Topic.NO_OFFER if isinstance(declined, Refused) else Topic.OFFER_DECLINED
+        return ReplyTopic.NO_OFFER if isinstance(declined, Refused) else ReplyTopic.OFFER_DECLINED
     outcome = await accept_in(tx, platform, user.account_id, open_ids[0], "wechat")
     if isinstance(outcome, AppointmentView):
         return outcome
     if isinstance(outcome.reason, Refusal):
         return NotAccepted(Refused(outcome.reason, outcome.retry_from, outcome.visit_from))
-    return Topic.NO_OFFER
+    return ReplyTopic.NO_OFFER
 
 
 async def _applications(
     tx: Tx, platform: Platform, user: WeChatUser | None
-) -> Topic | Applications:
+) -> ReplyTopic | Applications:
     """The sender's own applications, with the next draw of each."""
     if user is None or user.account_id is None:
-        return Topic.BIND_FIRST
+        return ReplyTopic.BIND_FIRST
     found = await applications.of_account(tx, platform.vault, user.account_id, None, LISTED)
     live = [application for application in found if application.state == ApplicationState.LIVE]
     shown = live[:_APPLICATIONS_SHOWN] or found[:1]
     return Applications(shown, await next_draws_of(tx, shown))
 
 
-async def _places(tx: Tx, platform: Platform, typed: str) -> Topic | Places:
+async def _places(tx: Tx, platform: Platform, typed: str) -> ReplyTopic | Places:
     if not typed or len(typed) > _LONGEST_NAME:
-        return Topic.UNCLEAR
-    found = await find_in(tx, platform, Asked(typed))
+        return ReplyTopic.UNCLEAR
+    found = await find_in(tx, platform, SearchRequest(typed))
     named = [hospital for hospital in found.hospitals if typed in (hospital.name, hospital.name_en)]
     if named:
         return Places(typed, named, [], more=False)
     if not found.hospitals and not found.departments:
-        return Topic.UNCLEAR
+        return ReplyTopic.UNCLEAR
     more = max(len(found.hospitals), len(found.departments)) > _PLACES
     return Places(
         typed,

@@ -36,7 +36,7 @@ from guahao.store.kernel.db import RolesError, Tx, as_application, check_login, 
 from guahao.store.kernel.migrate import SchemaState, schema_at
 from guahao.store.kernel.vault import Vault
 from guahao.store.operations import inspection, observations
-from guahao.store.staff.trail import Head
+from guahao.store.staff.trail import TrailHead
 
 CHECK_SECONDS = 2.0
 _MEASURING_SECONDS = 4.0  # all of the facts, a dozen statements
@@ -61,7 +61,7 @@ def expected_of(settings: Settings) -> Expected:
 
 
 async def examine(
-    settings: Settings, url: str | None, vault: Vault, clock: CityClock, noted: Head | None
+    settings: Settings, url: str | None, vault: Vault, clock: CityClock, noted: TrailHead | None
 ) -> list[Check]:
     """Run every check; never raises, never hangs.
 
@@ -164,7 +164,7 @@ class _Examination:
         conn: Connection,
         vault: Vault,
         clock: CityClock,
-        noted: Head | None,
+        noted: TrailHead | None,
     ) -> None:
         self._settings, self._conn, self._vault = settings, conn, vault
         self._clock, self._noted = clock, noted

@@ -18,7 +18,7 @@ from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.moving import (
     Moved,
-    Shown,
+    ShownDocument,
     MovePending,
     ask_in,
     carry_out,
@@ -223,7 +223,7 @@ async def ask_to_move(
             if refusal is not None:
                 return Refused(refusal)
             assert person is not None
-            shown = Shown(in_hand.name, in_hand.document) if disputed else None
+            shown = ShownDocument(in_hand.name, in_hand.document) if disputed else None
             asked = await ask_in(act, by, person, phone, reason, shown)
     if isinstance(asked, MovePending) and not asked.for_code:
         return await carry_out(platform, by, asked.move_id)

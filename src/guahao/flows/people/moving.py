@@ -76,7 +76,7 @@ class MovePending:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownDocument:
     """Name and document as the person has shown them, who disputes the registration."""
 
     name: str
@@ -163,7 +163,7 @@ async def ask_by_document(
         assert document is not None
         shown = None
         if disputed and isinstance(shown_name, str):
-            shown = Shown(shown_name, document)
+            shown = ShownDocument(shown_name, document)
         detail: dict[str, object] = {"found_by": "document"}
         return await _ask(act, by, person, new_phone, reason, detail, shown)
 
@@ -174,7 +174,7 @@ async def ask_in(
     person: Person,
     phone: str,
     reason: str,
-    shown: Shown | None = None,
+    shown: ShownDocument | None = None,
 ) -> MovePending | Refused[MoveRefusal]:
     """Ask for a locked person whom the caller has identified, as the platform's role.
 
@@ -193,7 +193,7 @@ async def _ask(
     phone: Phone,
     reason: str,
     detail: dict[str, object],
-    shown: Shown | None = None,
+    shown: ShownDocument | None = None,
 ) -> MovePending | Refused[MoveRefusal]:
     """Record the request and send the code. A landline gets none: nobody logs in by it."""
     tx, platform = act.tx, act.platform

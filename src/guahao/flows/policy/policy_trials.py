@@ -15,7 +15,7 @@ import msgspec
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.limits import Policy
 from guahao.rules.kernel.policies import DatedPolicies, DatedPolicy
-from guahao.rules.policy.trying import Comparison, World, answers, compare
+from guahao.rules.policy.trying import PolicyComparison, World, answers, compare
 from guahao.rules.staff.staff import Staff
 from guahao.store.kernel.queue import defer
 from guahao.store.policy import policies as policy_store
@@ -49,7 +49,7 @@ class TrialOutcome:
     first: date | None
     last: date
     shortened: bool
-    comparison: Comparison
+    comparison: PolicyComparison
     hospitals: dict[int, tuple[str, str]]
 
 

@@ -10,8 +10,8 @@ from guahao.flows.reports.reports import reading
 from guahao.rules.attendance.unverified import confirmable_since
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
 from guahao.rules.reports.release_hour import Releases, releases
-from guahao.rules.reports.scope import Scope
-from guahao.rules.reports.today import Expected
+from guahao.rules.reports.scope import ReportScope
+from guahao.rules.reports.today import ExpectedBookings
 from guahao.rules.staff.staff import OfHospital, Staff
 from guahao.rules.supply.releasing import held_together
 from guahao.store.attendance import unverified as unverified_store
@@ -24,7 +24,7 @@ from guahao.store.reports import messages as message_store
 from guahao.store.reports import overviews as store
 from guahao.store.reports import supply as supply_store
 from guahao.store.reports.bookings import Statuses
-from guahao.store.reports.messages import Delivery
+from guahao.store.reports.messages import DeliveryCount
 from guahao.store.reports.overviews import Appeals, Expiring, Silence, Stopped
 from guahao.store.reports.scope import Basis, Grouping, counting
 
@@ -42,7 +42,7 @@ class HospitalDay:
 
     taken_at: datetime
     rules: HospitalRules
-    expected: list[Expected]
+    expected: list[ExpectedBookings]
     stopped: list[Stopped]
     unverified: int
     unverified_since: date | None
@@ -89,13 +89,13 @@ class CityFigures:
     made: list[Statuses]
     channels: list[Statuses]
     visits: list[Statuses]
-    messages: list[Delivery]
+    messages: list[DeliveryCount]
     draws: list[DrawFigures]
     swaps: list[Swaps]
     silences: list[Silence]
     keys: list[Expiring]
     appeals: Appeals
-    coming: Scope
+    coming: ReportScope
 
     @property
     def silent(self) -> list[Silence]:
@@ -122,8 +122,8 @@ async def city_figures(platform: Platform, by: Staff) -> CityFigures:
     async with reading(platform, by) as tx:
         now = tx.now
         today = now.date()
-        period = Scope(today - timedelta(days=PERIOD_DAYS - 1), today)
-        before_today = Scope(today - timedelta(days=PERIOD_DAYS), today - ONE_DAY)
+        period = ReportScope(today - timedelta(days=PERIOD_DAYS - 1), today)
+        before_today = ReportScope(today - timedelta(days=PERIOD_DAYS), today - ONE_DAY)
         silences = await store.silences(tx, today)
         return CityFigures(
             now,
@@ -131,11 +131,11 @@ async def city_figures(platform: Platform, by: Staff) -> CityFigures:
             await booking_store.by_status(tx, period, Basis.MADE, Grouping.DAY),
             await booking_store.by_status(tx, period, Basis.MADE, Grouping.CHANNEL),
             await booking_store.by_status(tx, before_today, Basis.VISIT, Grouping.DAY),
-            await message_store.by_state(tx, Scope(today - ONE_DAY, today), Grouping.KIND),
+            await message_store.by_state(tx, ReportScope(today - ONE_DAY, today), Grouping.KIND),
             await fairness_store.of_draws(tx, period),
             await swap_store.count(tx, period, Grouping.DAY),
             silences,
             await store.expiring_keys(tx, now + timedelta(days=KEYS_DAYS)),
             await store.appeals(tx, period.moments[0]),
-            Scope(today + ONE_DAY, today + timedelta(days=_COMING_DAYS)),
+            ReportScope(today + ONE_DAY, today + timedelta(days=_COMING_DAYS)),
         )

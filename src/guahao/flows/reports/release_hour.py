@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.reports.release_hour import (
     WATCHED,
-    Release,
+    ReleaseMoment,
     Releases,
     in_steps,
     releases,
@@ -40,7 +40,7 @@ class ReleaseHour:
 
     taken_at: datetime
     releases: Releases
-    release: Release
+    release: ReleaseMoment
     until: datetime
     step: timedelta
     steps: list[Counter[str]]

@@ -18,7 +18,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance.penalties import Suspension, merged, suspensions_by_date
 from guahao.rules.kernel.limits import add_months
 from guahao.rules.kernel.policies import DatedPolicies
-from guahao.rules.reports.scope import Scope, ScopeRefusal, check_scope
+from guahao.rules.reports.scope import ReportScope, ScopeRefusal, check_scope
 from guahao.rules.staff.staff import Staff
 from guahao.store.kernel.db import Tx
 from guahao.store.reports import bookings as booking_store
@@ -27,14 +27,14 @@ from guahao.store.reports import refusals as refusal_store
 from guahao.store.reports import supply as supply_store
 from guahao.store.reports import suspensions as suspension_store
 from guahao.store.reports.bookings import Statuses
-from guahao.store.reports.messages import Delivery
+from guahao.store.reports.messages import DeliveryCount
 from guahao.store.reports.refusals import Answers
 from guahao.store.reports.scope import (
     Basis,
     Grouping,
     Key,
     Name,
-    Place,
+    ScopeChoice,
     counting,
     departments,
     hospitals,
@@ -52,9 +52,9 @@ class Choices:
     `scope`: as asked for; of a hospital's staff, narrowed to their hospital.
     """
 
-    scope: Scope
-    hospitals: list[Place]
-    departments: list[Place]
+    scope: ReportScope
+    hospitals: list[ScopeChoice]
+    departments: list[ScopeChoice]
     refusal: ScopeRefusal | None
 
 
@@ -90,7 +90,7 @@ class LeadTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Month:
+class SuspensionMonth:
     """Persons whose suspension began or ended in a month, and who is suspended at its end.
 
     `running`: on its last day, or today where that is later.
@@ -109,12 +109,12 @@ async def reading(platform: Platform, by: Staff) -> AsyncIterator[Tx]:
         yield tx
 
 
-async def named(tx: Tx, scope: Scope, grouping: Grouping, keys: Collection[Key]) -> dict[Key, Name]:
+async def named(tx: Tx, scope: ReportScope, grouping: Grouping, keys: Collection[Key]) -> dict[Key, Name]:
     """Return the names of keys: departments with their hospital, unless the report is of one."""
     return await names(tx, grouping, keys, of_one_hospital=scope.hospital_id is not None)
 
 
-async def choices(platform: Platform, by: Staff, scope: Scope) -> Choices:
+async def choices(platform: Platform, by: Staff, scope: ReportScope) -> Choices:
     """Check the scope before anything is counted."""
     if by.hospital_id is not None and scope.hospital_id is None:
         scope = replace(scope, hospital_id=by.hospital_id)
@@ -126,7 +126,7 @@ async def choices(platform: Platform, by: Staff, scope: Scope) -> Choices:
 
 
 async def bookings(
-    platform: Platform, by: Staff, scope: Scope, basis: Basis, grouping: Grouping
+    platform: Platform, by: Staff, scope: ReportScope, basis: Basis, grouping: Grouping
 ) -> Grouped[Statuses]:
     """Count bookings by status."""
     async with reading(platform, by) as tx:
@@ -135,7 +135,7 @@ async def bookings(
 
 
 async def lead_time(
-    platform: Platform, by: Staff, scope: Scope, basis: Basis, grouping: Grouping
+    platform: Platform, by: Staff, scope: ReportScope, basis: Basis, grouping: Grouping
 ) -> LeadTime:
     """Count how many days before the visit people book; leave out bookings after their visit."""
     async with reading(platform, by) as tx:
@@ -162,7 +162,7 @@ def _lead(key: Key, by_days: Mapping[int, int]) -> Lead:
 
 
 async def fill(
-    platform: Platform, by: Staff, scope: Scope, row: Axis, column: Axis
+    platform: Platform, by: Staff, scope: ReportScope, row: Axis, column: Axis
 ) -> Grouped[Fill]:
     """Return how full the supply is where rows and columns meet; names are the rows'."""
     async with reading(platform, by) as tx:
@@ -175,8 +175,8 @@ async def fill(
 
 
 async def deliveries(
-    platform: Platform, by: Staff, scope: Scope, grouping: Grouping
-) -> Grouped[Delivery]:
+    platform: Platform, by: Staff, scope: ReportScope, grouping: Grouping
+) -> Grouped[DeliveryCount]:
     """Count messages by whether they arrived."""
     async with reading(platform, by) as tx:
         rows = await message_store.by_state(tx, scope, grouping)
@@ -184,7 +184,7 @@ async def deliveries(
 
 
 async def answers(
-    platform: Platform, by: Staff, scope: Scope, grouping: Grouping
+    platform: Platform, by: Staff, scope: ReportScope, grouping: Grouping
 ) -> Grouped[Answers]:
     """Count booking requests by answer. For the city's staff: requests are the city's."""
     assert by.hospital_id is None
@@ -193,7 +193,7 @@ async def answers(
         return Grouped(rows, await named(tx, scope, grouping, {row.key for row in rows}))
 
 
-async def suspended(platform: Platform, by: Staff, scope: Scope) -> list[Month]:
+async def suspended(platform: Platform, by: Staff, scope: ReportScope) -> list[SuspensionMonth]:
     """Return suspensions by month (S16), derived anew from the no-shows. For the city's staff.
 
     Months that have not begun are left out.
@@ -218,11 +218,11 @@ def _fewest(policies: DatedPolicies) -> int:
     return min(min(p.first_suspension_no_shows, p.second_suspension_no_shows) for p in ever)
 
 
-def _month(first: date, spans: Sequence[Suspension], today: date) -> Month:
+def _month(first: date, spans: Sequence[Suspension], today: date) -> SuspensionMonth:
     next_month = add_months(first, 1)
     end = min(next_month, date.fromordinal(today.toordinal() + 1))  # exclusive
     last = date.fromordinal(end.toordinal() - 1)
-    return Month(
+    return SuspensionMonth(
         first,
         begun=sum(first <= span.start < end for span in spans),
         ended=sum(first <= span.end < end for span in spans),

@@ -55,7 +55,7 @@ _PLATFORM_WORDS = ("guahao", "挂号", "114")
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class StaffDevice:
     """A browser on which members of the staff have logged in with both factors."""
 
     id: str
@@ -67,7 +67,7 @@ class Origin:
     """Where a log-in comes from: an address, and a device where it is known."""
 
     caller: Caller
-    device: Device | None = None
+    device: StaffDevice | None = None
 
     def knows(self, login: str) -> bool:
         """Return whether this login has been used on this device before."""
@@ -84,7 +84,7 @@ class HalfLogin:
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class StaffLogin:
     """Both factors were shown; the token is a new one."""
 
     token: str
@@ -279,7 +279,7 @@ async def enrolment_uri(platform: Platform, token: str) -> str | None:
 
 async def enrol(
     platform: Platform, token: str, code: str, origin: Origin
-) -> Login | Refused[LoginRefusal] | None:
+) -> StaffLogin | Refused[LoginRefusal] | None:
     """Store the second factor with a first code of it, which logs in; None: begin again."""
     async with platform.db.transaction() as tx:
         found = await _enrolling(tx, platform, token)
@@ -313,7 +313,7 @@ def _draft_secret(platform: Platform, token: str) -> str:
 
 async def show_second_factor(
     platform: Platform, token: str, code: str, origin: Origin
-) -> Login | Refused[LoginRefusal] | None:
+) -> StaffLogin | Refused[LoginRefusal] | None:
     """Take the second factor: a code of now, or of the step before or after, never twice.
 
     None: the password is too long ago, or was temporary; log in again.
@@ -336,7 +336,7 @@ async def show_second_factor(
 
 async def _log_in(
     tx: Tx, platform: Platform, token: str, found: StaffRow, step: int, origin: Origin
-) -> Login:
+) -> StaffLogin:
     """Begin a log-in under a new token: an attacker who planted the old one has nothing."""
     opened = await store.login_of(tx, platform.vault.indexes("staff session", token))
     assert opened is not None
@@ -346,7 +346,7 @@ async def _log_in(
     await login_failures.forgive(tx, _subject(platform, found.login, origin))
     new = await _begin(tx, platform, found.id, verified=True)
     await Acting(platform, tx, found.staff.who).record("log_in", ("staff", found.id))
-    return Login(new, found.staff)
+    return StaffLogin(new, found.staff)
 
 
 def _step_of(secret: str, code: str, now: datetime, last_step: int) -> int | None:

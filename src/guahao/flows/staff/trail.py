@@ -10,13 +10,13 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.staff.staff import Staff, Who
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import Vault, VaultError
-from guahao.store.reports.scope import Place, hospitals
+from guahao.store.reports.scope import ScopeChoice, hospitals
 from guahao.store.staff import trail as store
 from guahao.store.staff import trail_names
-from guahao.store.staff.trail import Entry, Head, Link, TrailKeys, Wanted
+from guahao.store.staff.trail import TrailEntry, TrailHead, ChainLink, TrailKeys, Wanted
 from guahao.store.staff.trail_names import Thing, ThingName
 
-__all__ = ["Entry", "Head", "TrailVerdict", "Wanted"]
+__all__ = ["TrailEntry", "TrailHead", "TrailVerdict", "Wanted"]
 
 PAGE_SIZE = 100
 _CHUNK = 5000
@@ -36,7 +36,7 @@ class TrailVerdict:
     to), `other_key` (this secret key is not the one that the trail was written with).
     """
 
-    head: Head
+    head: TrailHead
     entries: int
     broken_at: int | None = None
     why: str | None = None
@@ -47,7 +47,7 @@ class TrailVerdict:
         return self.broken_at is None
 
 
-async def list_trail(platform: Platform, wanted: Wanted) -> tuple[list[Entry], int | None]:
+async def list_trail(platform: Platform, wanted: Wanted) -> tuple[list[TrailEntry], int | None]:
     """A page of entries, newest first, and where the next begins."""
     async with platform.db.transaction() as tx:
         found = await store.listed(tx, platform.vault, wanted, PAGE_SIZE + 1)
@@ -57,14 +57,14 @@ async def list_trail(platform: Platform, wanted: Wanted) -> tuple[list[Entry], i
 
 async def things(
     platform: Platform, named: Collection[Thing]
-) -> tuple[dict[Thing, ThingName], list[Place]]:
+) -> tuple[dict[Thing, ThingName], list[ScopeChoice]]:
     """Return the names of what entries are about, and the hospitals to choose from."""
     async with platform.db.transaction() as tx:
         return await trail_names.names(tx, named), await hospitals(tx)
 
 
 async def verify_trail(
-    platform: Platform, noted: Head | None = None, progress: Progress | None = None
+    platform: Platform, noted: TrailHead | None = None, progress: Progress | None = None
 ) -> TrailVerdict:
     """Verify the whole chain from its first entry to its head, in one snapshot.
 
@@ -77,7 +77,7 @@ async def verify_trail(
 
 
 async def _verify(
-    tx: Tx, platform: Platform, noted: Head | None, progress: Progress
+    tx: Tx, platform: Platform, noted: TrailHead | None, progress: Progress
 ) -> TrailVerdict:
     keys = await store.trail_keys(tx, platform.vault)
     head, genuine = await store.head(tx, platform.vault)
@@ -99,7 +99,7 @@ async def _verify(
     return _of_head(head, noted, at, genuine=genuine) or TrailVerdict(head, at)
 
 
-def _of_head(head: Head, noted: Head | None, at: int, *, genuine: bool) -> TrailVerdict | None:
+def _of_head(head: TrailHead, noted: TrailHead | None, at: int, *, genuine: bool) -> TrailVerdict | None:
     """What is wrong with a head that agrees with the last entry, None: nothing."""
     if not genuine:
         return TrailVerdict(head, at, at + 1, "head_forged" if at else "emptied")
@@ -110,7 +110,7 @@ def _of_head(head: Head, noted: Head | None, at: int, *, genuine: bool) -> Trail
     return None
 
 
-async def check_head(platform: Platform, noted: Head | None = None) -> TrailVerdict:
+async def check_head(platform: Platform, noted: TrailHead | None = None) -> TrailVerdict:
     """Compare the end of the trail with the last entry and with a noted head; takes no time.
 
     Finds a cut, an emptied trail, a forged end and a restored backup. Entries changed in the
@@ -120,7 +120,7 @@ async def check_head(platform: Platform, noted: Head | None = None) -> TrailVerd
         return await head_verdict(tx, platform.vault, noted)
 
 
-async def head_verdict(tx: Tx, vault: Vault, noted: Head | None = None) -> TrailVerdict:
+async def head_verdict(tx: Tx, vault: Vault, noted: TrailHead | None = None) -> TrailVerdict:
     """The same, in a transaction."""
     head, genuine = await store.head(tx, vault)
     seq, last = await store.last_link(tx)
@@ -134,7 +134,7 @@ async def head_verdict(tx: Tx, vault: Vault, noted: Head | None = None) -> Trail
     return _of_head(head, noted, seq, genuine=genuine) or TrailVerdict(head, seq)
 
 
-async def accept_trail(platform: Platform, by: Who, reason: str, noted: Head | None) -> Head:
+async def accept_trail(platform: Platform, by: Who, reason: str, noted: TrailHead | None) -> TrailHead:
     """Take the trail as it stands for whole from here on: after a backup was restored.
 
     Says so in the trail itself, with the head that was known before.
@@ -147,14 +147,14 @@ async def accept_trail(platform: Platform, by: Who, reason: str, noted: Head | N
     return head
 
 
-async def trail_head(platform: Platform) -> Head | None:
+async def trail_head(platform: Platform) -> TrailHead | None:
     """Return the end of the trail for keeping it elsewhere; None where it is not ours."""
     async with platform.db.transaction() as tx:
         head, genuine = await store.head(tx, platform.vault)
     return head if genuine and head.broken_at is None else None
 
 
-def _broken(link: Link, expected: int, previous: bytes, keys: TrailKeys) -> str | None:
+def _broken(link: ChainLink, expected: int, previous: bytes, keys: TrailKeys) -> str | None:
     if link.entry.seq != expected:
         return "missing"
     same_past = hmac.compare_digest(link.previous_hash, previous)

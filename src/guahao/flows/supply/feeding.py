@@ -18,7 +18,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.returning import Cause
 from guahao.rules.staff.staff import OfHospital
 from guahao.rules.supply.changes import (
-    SessionFacts,
+    StoredSession,
     SessionRefused,
     SessionTerms,
     UpsertResult,
@@ -26,9 +26,9 @@ from guahao.rules.supply.changes import (
     differences,
 )
 from guahao.rules.supply.feeding import (
-    Department,
+    PublishedDepartment,
     ItemRefusal,
-    KnownDepartment,
+    StoredDepartment,
     are_hours,
     decide_department,
 )
@@ -195,7 +195,7 @@ def _decide(
     plan: _Plan,
     items: Mapping[int, WantedSession],
     wanted: Mapping[str, SessionTerms],
-    known: Mapping[str, tuple[int, SessionFacts]],
+    known: Mapping[str, tuple[int, StoredSession]],
     offered: Collection[str],
     today: date,
 ) -> None:
@@ -223,7 +223,7 @@ def _decide(
 
 async def _lock_known(
     tx: Tx, hospital_id: int, wanted: Mapping[str, SessionTerms]
-) -> dict[str, tuple[int, SessionFacts]]:
+) -> dict[str, tuple[int, StoredSession]]:
     """Lock the sessions that these items mean, and read their facts, by the hospital's ids.
 
     An item without a session of its own takes the first one of the same clinic that no other
@@ -291,7 +291,7 @@ async def list_sessions(
 # Departments ------------------------------------------------------------------------------
 
 
-async def list_departments(platform: Platform, by: OfHospital) -> list[KnownDepartment]:
+async def list_departments(platform: Platform, by: OfHospital) -> list[StoredDepartment]:
     """Return all of the hospital's departments, those of the first level first."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         found = await store.departments(tx, by.own_hospital_id)
@@ -336,8 +336,8 @@ async def _publish_level(
             return outcomes
         await store.lock_feed(act.tx, hospital_id)
         known = _Known(await store.departments(act.tx, hospital_id))
-        created: dict[str, Department] = {}
-        changed: dict[int, tuple[str, Department]] = {}
+        created: dict[str, PublishedDepartment] = {}
+        changed: dict[int, tuple[str, PublishedDepartment]] = {}
         for place, item in rest.items():
             outcome = known.decide(item)
             outcomes[place] = outcome
@@ -363,19 +363,19 @@ async def _publish_level(
 class _Known:
     """A hospital's departments as they are stored."""
 
-    def __init__(self, departments: Sequence[KnownDepartment]) -> None:
+    def __init__(self, departments: Sequence[StoredDepartment]) -> None:
         self.by_external_id = {
             found.external_id: found for found in departments if found.external_id is not None
         }
         self._by_code = {found.code: found for found in departments}
 
-    def department(self, item: WantedDepartment) -> Department:
+    def department(self, item: WantedDepartment) -> PublishedDepartment:
         """Return the department that the item publishes."""
         parent = self.by_external_id.get(item.parent_external_id or "")
         parent_id = None if parent is None else parent.id
-        return Department(item.name, item.name_en, parent_id, item.on_platform)
+        return PublishedDepartment(item.name, item.name_en, parent_id, item.on_platform)
 
-    def published(self, item: WantedDepartment) -> KnownDepartment | None:
+    def published(self, item: WantedDepartment) -> StoredDepartment | None:
         """Return the department that is stored just as the item publishes it, or None."""
         found = self.by_external_id.get(item.external_id)
         if found is None or self.lacks_parent(item):

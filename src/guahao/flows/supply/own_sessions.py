@@ -22,7 +22,7 @@ from guahao.rules.supply.stops import StopRefusal, UnstopRefusal, refused_unstop
 from guahao.store.supply import feeding
 from guahao.store.supply import stops as stop_store
 from guahao.store.supply.feeding import HospitalSession
-from guahao.store.supply.stops import Scope, Stop
+from guahao.store.supply.stops import StopScope, Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ async def stop(
         is_wanted = True
     if is_wanted and not found.stopped:
         day = found.session.visit_date
-        scope = Scope(day, day, session_id=found.id)
+        scope = StopScope(day, day, session_id=found.id)
         outcome = await stops.stop(platform, by, scope, reason, substitute=substitute)
         is_nothing = isinstance(outcome, Refused) and outcome.reason is StopRefusal.NOTHING
         if isinstance(outcome, Refused) and (substitute or not is_nothing):

@@ -12,7 +12,7 @@ from guahao.flows.supply.sold_out import release_of
 from guahao.rules.fairness.modes import mode_of
 from guahao.rules.fairness.proposing import FAST, FAST_NEEDED, Finding, PastRelease, finding
 from guahao.rules.fairness.returning import ReleaseMode
-from guahao.rules.reports.scope import Scope
+from guahao.rules.reports.scope import ReportScope
 from guahao.rules.staff.staff import Staff
 from guahao.rules.supply.releasing import held_together
 from guahao.store.fairness import modes
@@ -47,7 +47,7 @@ async def proposals(
     """Return where a draw is proposed; not where it is decided already for some date."""
     async with reading(platform, by) as tx:
         today = tx.now.date()
-        scope = Scope(today - _LOOKED_BACK, today + _LOOKED_AHEAD, hospital_id, department_id)
+        scope = ReportScope(today - _LOOKED_BACK, today + _LOOKED_AHEAD, hospital_id, department_id)
         policies = await platform.policies.read(tx)
         rules = await store.rules_held(tx, hospital_id)
         held = {id: held_together(dated, policies) for id, dated in rules.items()}

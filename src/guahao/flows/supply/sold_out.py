@@ -17,7 +17,7 @@ from statistics import median_low
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.reports.reports import named, reading
 from guahao.rules.kernel.limits import ONE_DAY
-from guahao.rules.reports.scope import Scope
+from guahao.rules.reports.scope import ReportScope
 from guahao.rules.staff.staff import Staff
 from guahao.rules.supply.releasing import Held, held_together, released_at
 from guahao.store.reports import supply as store
@@ -46,7 +46,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SoldOutGroup:
     """Sessions of a group that were released, and how many sold out how soon.
 
     `within`: those that took no longer than each of WITHIN and longer than the one before,
@@ -67,7 +67,7 @@ class SoldOut:
     `accounts`: how many accounts have the places of each of those sessions.
     """
 
-    groups: list[Group]
+    groups: list[SoldOutGroup]
     fastest: list[Taken]
     accounts: dict[int, int]
     names: dict[Key, Name]
@@ -75,7 +75,7 @@ class SoldOut:
     departments: dict[Key, Name]
 
 
-async def sold_out(platform: Platform, by: Staff, scope: Scope, grouping: Grouping) -> SoldOut:
+async def sold_out(platform: Platform, by: Staff, scope: ReportScope, grouping: Grouping) -> SoldOut:
     """Sessions by visit date, of those whose date was released by now."""
     async with reading(platform, by) as tx:
         policies = await platform.policies.read(tx)
@@ -122,7 +122,7 @@ def release_of(visit_date: date, held: tuple[Held, ...]) -> datetime | None:
 
 
 def _released(
-    hospital_id: int, held: tuple[Held, ...], scope: Scope, now: datetime
+    hospital_id: int, held: tuple[Held, ...], scope: ReportScope, now: datetime
 ) -> list[Released]:
     """The scope's dates that were released by now, as ranges: nearly always one."""
     ranges: list[Released] = []
@@ -137,7 +137,7 @@ def _released(
     return ranges
 
 
-def _groups(offered: Mapping[Key, int], taken: Sequence[Taken], grouping: Grouping) -> list[Group]:
+def _groups(offered: Mapping[Key, int], taken: Sequence[Taken], grouping: Grouping) -> list[SoldOutGroup]:
     took: defaultdict[Key, list[timedelta]] = defaultdict(list)
     for one in taken:
         took[_key(one.session, grouping)].append(one.took)
@@ -154,9 +154,9 @@ def _key(session: SoldOutSession, grouping: Grouping) -> Key:
     return session.department_id if grouping is Grouping.DEPARTMENT else session.title
 
 
-def _group(key: Key, offered: int, took: Sequence[timedelta]) -> Group:
+def _group(key: Key, offered: int, took: Sequence[timedelta]) -> SoldOutGroup:
     within = Counter(bisect_left(WITHIN, one) for one in took)
-    return Group(
+    return SoldOutGroup(
         key,
         offered,
         len(took),

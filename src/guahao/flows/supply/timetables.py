@@ -44,7 +44,7 @@ from guahao.store.supply.timetables import PlannedSession, Timetable, TimetableC
 
 
 @dataclass(frozen=True, slots=True)
-class Week:
+class WeekPlan:
     """A department's plan: its timetables, and the sessions of one week."""
 
     timetables: list[Timetable]
@@ -72,12 +72,12 @@ async def department_keys(platform: Platform, by: Staff) -> dict[int, str]:
         return await department_store.spellings(tx, by.own_hospital_id)
 
 
-async def week(platform: Platform, by: Staff, department_id: int, monday: date) -> Week | None:
+async def week(platform: Platform, by: Staff, department_id: int, monday: date) -> WeekPlan | None:
     """Return a department's plan and its sessions of the week; None where it is not theirs."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         if not await store.has_department(tx, by.own_hospital_id, department_id):
             return None
-        return Week(
+        return WeekPlan(
             await store.of_department(tx, department_id, tx.now.date()),
             await store.sessions_between(tx, department_id, monday, monday + timedelta(days=6)),
         )

@@ -38,7 +38,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class NextDraw:
+class FirstDraw:
     """The first draw of a session: how many places it gives out, and when it closes.
 
     `is_added`: they were published or added after the release; none came back.
@@ -62,7 +62,7 @@ class SlotState:
     slot: Slot
     state: str
     release: Release
-    draw: NextDraw | None = None
+    draw: FirstDraw | None = None
     may_apply: bool = False
 
 
@@ -182,7 +182,7 @@ def _slot_state(
     if slot.held and slot.draw_at is not None and state in ("by_draw", "not_released"):
         kind = DrawKind.RELEASE if slot.is_release else DrawKind.RETURNED
         closes_at = applications_until(kind, slot.draw_at)
-        draw = NextDraw(slot.drawn, slot.is_release, slot.is_added, slot.draw_at, closes_at)
+        draw = FirstDraw(slot.drawn, slot.is_release, slot.is_added, slot.draw_at, closes_at)
     returns_by_draw = policy.draw_returned_places or release.mode is ReleaseMode.DRAW
     waits = draw is not None or (state == "full" and returns_by_draw)
     return SlotState(slot, state, release, draw, waits)

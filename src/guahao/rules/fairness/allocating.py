@@ -17,7 +17,7 @@ LONG_WAIT_PERCENT = 20  # of all places, at most
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DrawEntry:
     """One application in a draw: one position, however many patients.
 
     `choices`: the numbers of sessions, the best first. `size`: its patients, 1 or 2.
@@ -60,7 +60,7 @@ Check = Callable[[int, int, int], str | None]  # (index of the entry, its patien
 
 
 def with_long_waits_first(
-    entries: Sequence[Entry], order: Sequence[int], places: int, percent: int = LONG_WAIT_PERCENT
+    entries: Sequence[DrawEntry], order: Sequence[int], places: int, percent: int = LONG_WAIT_PERCENT
 ) -> list[int]:
     """Return the order with the entries first that have lost on five days, for their share.
 
@@ -77,7 +77,7 @@ def long_waits_share(places: int, percent: int) -> int:
     return places * percent // 100
 
 
-def long_waits(entries: Sequence[Entry], order: Iterable[int], share: int) -> list[int]:
+def long_waits(entries: Sequence[DrawEntry], order: Iterable[int], share: int) -> list[int]:
     """Return the entries that come before the order of the draw, for at most so many places."""
     first = []
     for index in order:
@@ -88,7 +88,7 @@ def long_waits(entries: Sequence[Entry], order: Iterable[int], share: int) -> li
 
 
 def allocate(
-    entries: Sequence[Entry], order: Sequence[int], places: Mapping[int, int], check: Check
+    entries: Sequence[DrawEntry], order: Sequence[int], places: Mapping[int, int], check: Check
 ) -> dict[int, Result]:
     """Return the result of each entry by its index.
 
@@ -98,7 +98,7 @@ def allocate(
 
 
 def allotted(
-    entries: Sequence[Entry],
+    entries: Sequence[DrawEntry],
     order: Iterable[int],
     left: dict[int, int],
     check: Check,
@@ -133,12 +133,12 @@ def allotted(
             yield index, Skipped(position, alike.setdefault(passed_over, passed_over))
 
 
-def places_needed(entry: Entry) -> int:
+def places_needed(entry: DrawEntry) -> int:
     """Return how many places a session must have left for an entry."""
     return 1 if entry.may_split else entry.size
 
 
-def may_win(entry: Entry, left: Mapping[int, int]) -> bool:
+def may_win(entry: DrawEntry, left: Mapping[int, int]) -> bool:
     """Return whether a choice of the entry has places left: if not, no rule need be asked."""
     needed = places_needed(entry)
     return any(left.get(session, 0) >= needed for session in entry.choices)

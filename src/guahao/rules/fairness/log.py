@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from guahao.rules.fairness.verifying import Proven
+from guahao.rules.fairness.verifying import VerifiedFile
 
 BEGINNING = sha256(b"guahao-log 1").digest()
 _LINE = re.compile(
@@ -153,7 +153,7 @@ def missing(log: Log, draw_id: int) -> str | None:
     return None
 
 
-def differences(log: Log, file: Proven) -> str | None:
+def differences(log: Log, file: VerifiedFile) -> str | None:
     """Return how a draw's file differs from what the log published about it, or None.
 
     The file holds the last amendment of each session; all else stands in both, word for word.

@@ -39,7 +39,7 @@ from enum import StrEnum
 
 from guahao.rules.fairness.allocating import (
     LONG_WAIT_LOSSES,
-    Entry,
+    DrawEntry,
 )
 from guahao.rules.fairness.beacon import Beacon
 
@@ -96,7 +96,7 @@ def level_of(sources: Iterable[Source]) -> Level:
     return Level.WITNESSED if answering else Level.OPERATOR
 
 
-def entry_line(entry: Entry) -> str:
+def entry_line(entry: DrawEntry) -> str:
     """Return an entry as it stands in the file, which is its leaf in the Merkle tree as well."""
     size = f"{entry.size}{'s' if entry.may_split else ''}"
     choices = ",".join(map(str, entry.choices))

@@ -18,7 +18,7 @@ from hashlib import sha256
 from guahao.rules.fairness.allocating import (
     FULL,
     LONG_WAIT_LOSSES,
-    Entry,
+    DrawEntry,
     Result,
     Skipped,
     Won,
@@ -84,7 +84,7 @@ class ProofError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class VerifiedFile:
     """What a true file says.
 
     `heading`: its lines before the entries. `won`: entries with a place. `result`: of the ticket
@@ -105,7 +105,7 @@ class Proven:
         return level_of(self.sources)
 
 
-def verify(file: Iterable[bytes], ticket: str = "") -> Proven:
+def verify(file: Iterable[bytes], ticket: str = "") -> VerifiedFile:
     """Check a proof, given as its lines, and return what it says; raises ProofError.
 
     The first line that lies is named. What it takes on trust: the signatures of beacons (beacon.py)
@@ -117,7 +117,7 @@ def verify(file: Iterable[bytes], ticket: str = "") -> Proven:
     heading.check_seed(len(entries), root)
     won, result = _check_results(reader, heading, entries, ticket.encode())
     _check_end(reader)
-    return Proven(
+    return VerifiedFile(
         heading.draw_id,
         tuple(heading.lines),
         heading.sources,
@@ -325,13 +325,13 @@ def _leaves(reader: _Reader, sessions: int, entries: _Entries) -> Iterator[bytes
 
 
 @lru_cache(_CACHED)
-def _entry_of(wishes: bytes) -> Entry:
+def _entry_of(wishes: bytes) -> DrawEntry:
     """Return an entry with these wishes, which are in their form, and without a ticket."""
     found = _WISHES.fullmatch(wishes)
     assert found is not None
     choices = tuple(map(int, found[2].split(b",")))
     lost = LONG_WAIT_LOSSES if found[3] else 0
-    return Entry(b"", int(found[1][:1]), choices, found[1] == b"2s", lost)
+    return DrawEntry(b"", int(found[1][:1]), choices, found[1] == b"2s", lost)
 
 
 # Results ---------------------------------------------------------------------------------------

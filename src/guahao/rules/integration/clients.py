@@ -129,7 +129,7 @@ class SavedSecret:
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class ClientClaims:
     """What a token of ours says: our id of the client, of its secret, and the scopes."""
 
     id: int
@@ -152,7 +152,7 @@ def decide_proof(
 def decide_admission(
     found: SavedClient | None,
     secret: SavedSecret | None,
-    claims: Claims,
+    claims: ClientClaims,
     scope: Scope | None,
     certificate: str | None,
     at: datetime,

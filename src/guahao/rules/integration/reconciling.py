@@ -88,7 +88,7 @@ class HospitalListItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundDifference:
     """A difference. `here` and `there`: what each side says, without personal data."""
 
     order_no: str
@@ -103,7 +103,7 @@ class Found:
 class Comparison:
     """Bookings by outcome. `too_new`: changed here after the hospital made its list."""
 
-    found: list[Found]
+    found: list[FoundDifference]
     agreed: int
     too_new: int
 
@@ -172,7 +172,7 @@ def compare(ours: Iterable[PlatformBooking], theirs: Sequence[HospitalListItem],
     return Comparison(found, len((known.keys() | listed.keys()) - new - differing), len(new))
 
 
-def _doubled(theirs: Sequence[HospitalListItem], new: set[str]) -> Iterator[Found]:
+def _doubled(theirs: Sequence[HospitalListItem], new: set[str]) -> Iterator[FoundDifference]:
     times = Counter(booking.order_no for booking in theirs)
     for order_no, booking in {booking.order_no: booking for booking in theirs}.items():
         if times[order_no] > 1 and order_no not in new:
@@ -180,7 +180,7 @@ def _doubled(theirs: Sequence[HospitalListItem], new: set[str]) -> Iterator[Foun
             yield _found(booking, Difference.DOUBLED, "1", count, Cure.REMOVE_THERE)
 
 
-def _differences(ours: PlatformBooking | None, theirs: HospitalListItem | None) -> Iterator[Found]:
+def _differences(ours: PlatformBooking | None, theirs: HospitalListItem | None) -> Iterator[FoundDifference]:
     if ours is None:
         assert theirs is not None
         if theirs.status not in _OVER:
@@ -215,5 +215,5 @@ def _times(ours: PlatformBooking, theirs: HospitalListItem) -> tuple[list[str], 
     return here, there
 
 
-def _found(booking: PlatformBooking | HospitalListItem, kind: Difference, here: str, there: str, cure: Cure) -> Found:
-    return Found(booking.order_no, booking.visit_date, kind, here, there, cure)
+def _found(booking: PlatformBooking | HospitalListItem, kind: Difference, here: str, there: str, cure: Cure) -> FoundDifference:
+    return FoundDifference(booking.order_no, booking.visit_date, kind, here, there, cure)

@@ -13,7 +13,7 @@ from guahao.rules.operations.facts import (
     Replication,
     ServerUse,
     TaskRun,
-    Undelivered,
+    WaitingMessages,
     Workers,
 )
 from guahao.rules.operations.schedules import SCHEDULES
@@ -329,7 +329,7 @@ def check_tasks(tasks: Sequence[TaskRun] | None) -> Check:
     return Check(name, State.OK, "Every periodic task runs by its schedule.", figures)
 
 
-def check_messages(undelivered: Sequence[Undelivered] | None) -> Check:
+def check_messages(undelivered: Sequence[WaitingMessages] | None) -> Check:
     """Whether messages go out on time."""
     name = "messages"
     if undelivered is None:

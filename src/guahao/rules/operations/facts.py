@@ -22,7 +22,7 @@ class Standby:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class ReplicationSlot:
     """A replication slot, and how much write-ahead log it holds back."""
 
     name: str
@@ -43,7 +43,7 @@ class TaskRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Undelivered:
+class WaitingMessages:
     """The messages of a kind that wait to be sent, and are not held for the morning."""
 
     kind: str
@@ -105,7 +105,7 @@ class ServerUse:
     max_connections: int
     database_bytes: int
     wal_bytes: int | None
-    slots: tuple[Slot, ...]
+    slots: tuple[ReplicationSlot, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Facts:
     workers: Workers | None = None
     tasks: tuple[TaskRun, ...] | None = None
     failed_jobs: int | None = None
-    undelivered: tuple[Undelivered, ...] | None = None
+    undelivered: tuple[WaitingMessages, ...] | None = None
     hospitals: tuple[HospitalQueue, ...] | None = None
     backup: Backup | None = None
     verification: Backup | None = None

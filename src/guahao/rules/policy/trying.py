@@ -233,7 +233,7 @@ def _word(decision: Decision) -> str:
 
 
 @dataclass(slots=True)
-class Tally:
+class TrialTally:
     """How many requests were booked, and how many are answered the other way."""
 
     requests: int = 0
@@ -252,7 +252,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PolicyComparison:
     """The same requests under two policies, and how well the first reproduces the records.
 
     `outcomes`: by word, how often recorded, under the policy in force, under the proposed one.
@@ -262,24 +262,24 @@ class Comparison:
 
     requests: int
     persons: int
-    all: Tally
+    all: TrialTally
     outcomes: dict[str, tuple[int, int, int]]
     other_reason: int
     gained_persons: int
     lost_persons: int
-    by_day: dict[date, Tally]
-    by_hospital: dict[int, Tally]
+    by_day: dict[date, TrialTally]
+    by_hospital: dict[int, TrialTally]
     agreeing: int
     disagreements: list[tuple[str, str, int]]
 
 
 def compare(
     world: World, reproduced: Sequence[str], now: Sequence[str], then: Sequence[str]
-) -> Comparison:
+) -> PolicyComparison:
     """Count every request's answers: recorded, reproduced, now, under the proposed policy."""
-    total, other_reason = Tally(), 0
-    days: defaultdict[date, Tally] = defaultdict(Tally)
-    hospitals: defaultdict[int, Tally] = defaultdict(Tally)
+    total, other_reason = TrialTally(), 0
+    days: defaultdict[date, TrialTally] = defaultdict(TrialTally)
+    hospitals: defaultdict[int, TrialTally] = defaultdict(TrialTally)
     gained: set[int] = set()
     lost: set[int] = set()
     for one, was, would in zip(world.requests, now, then, strict=True):
@@ -295,7 +295,7 @@ def compare(
     recorded = [one.outcome for one in world.requests]
     counts = [Counter(answers) for answers in (recorded, now, then)]
     wrong = Counter((a, b) for a, b in zip(recorded, reproduced, strict=True) if a != b)
-    return Comparison(
+    return PolicyComparison(
         requests=len(recorded),
         persons=len({one.request.patient_id for one in world.requests}),
         all=total,

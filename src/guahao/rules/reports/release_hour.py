@@ -30,7 +30,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleaseMoment:
     """A moment at which hospitals released places, and the visit dates that it opened.
 
     None at the end of some months: three months after 30 November is 28 February, as on the 28th.
@@ -49,11 +49,11 @@ class Release:
 class Releases:
     """The last release of every hospital, the newest first, and the next of all."""
 
-    last: tuple[Release, ...]
+    last: tuple[ReleaseMoment, ...]
     next_at: datetime
     next_hospitals: int
 
-    def chosen(self, now: datetime, at: datetime | None) -> Release:
+    def chosen(self, now: datetime, at: datetime | None) -> ReleaseMoment:
         """Return the release of this moment; else the one that is on, else the largest."""
         of_moment = [release for release in self.last if release.at == at]
         on = [release for release in self.last if release.is_on(now)]
@@ -71,7 +71,7 @@ def releases(held: Mapping[int, Sequence[Held]], now: datetime) -> Releases | No
     following = [_release(rules, now + _EARLIER, ONE_DAY) for rules in held.values()]
     return Releases(
         tuple(
-            Release(at, len(last[at]), tuple(dates for dates in last[at] if dates is not None))
+            ReleaseMoment(at, len(last[at]), tuple(dates for dates in last[at] if dates is not None))
             for at in sorted(last, reverse=True)
         ),
         min(following),

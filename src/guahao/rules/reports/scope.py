@@ -22,7 +22,7 @@ class ScopeRefusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class ReportScope:
     """Both days included; None narrows nothing."""
 
     first: date
@@ -41,7 +41,7 @@ class Scope:
 
 
 def check_scope(
-    scope: Scope, hospitals: Collection[int], departments: Collection[int]
+    scope: ReportScope, hospitals: Collection[int], departments: Collection[int]
 ) -> ScopeRefusal | None:
     """Return why a scope has no report; `hospitals`, `departments`: those the reader may see."""
     if scope.first > scope.last:

@@ -13,7 +13,7 @@ PERIODS = ("morning", "afternoon", "evening")
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedBookings:
     """Bookings of a department that begin in the same hour of the day, or period.
 
     `hour`: None where its sessions have no times. `waiting`: not picked up yet; `missing`: no-shows
@@ -49,7 +49,7 @@ class Tally:
         )
 
 
-def tally(rows: Iterable[Expected], day: date, rules: HospitalRules, now: datetime) -> Tally:
+def tally(rows: Iterable[ExpectedBookings], day: date, rules: HospitalRules, now: datetime) -> Tally:
     """Add up; a booking whose pick-up deadline is over is missing, before its status says so."""
     total = Tally()
     for row in rows:
@@ -59,7 +59,7 @@ def tally(rows: Iterable[Expected], day: date, rules: HospitalRules, now: dateti
 
 
 def next_deadline(
-    rows: Sequence[Expected], day: date, rules: HospitalRules, now: datetime
+    rows: Sequence[ExpectedBookings], day: date, rules: HospitalRules, now: datetime
 ) -> tuple[str, datetime, int] | None:
     """Return the next period whose pick-up ends, when, and for how many; None if there is none."""
     for period in PERIODS:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from guahao.rules.supply.calendar import CalendarDay
 from guahao.rules.supply.changes import (
-    SessionFacts,
+    StoredSession,
     SessionRefused,
     SessionTerms,
     UpsertResult,
@@ -133,7 +133,7 @@ def refused_act_undo(at: datetime, undone_at: datetime | None, now: datetime) ->
 
 
 def decide_undo(
-    before: SessionTerms | None, after: SessionTerms, known: SessionFacts | None, today: date
+    before: SessionTerms | None, after: SessionTerms, known: StoredSession | None, today: date
 ) -> tuple[UndoFate, SessionTerms | None]:
     """Decide what becomes of a session of an act that is undone, and its terms where they change.
 

@@ -76,7 +76,7 @@ class SessionTerms:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionFacts:
+class StoredSession:
     """A clinic session as it is stored.
 
     `booked`: places that somebody holds or held until the visit, or that are offered to a patient
@@ -113,7 +113,7 @@ def earliest_new_day(today: date) -> date:
 
 
 def refusals(
-    wanted: SessionTerms, known: SessionFacts | None, offered: Collection[str], today: date
+    wanted: SessionTerms, known: StoredSession | None, offered: Collection[str], today: date
 ) -> list[SessionRefused]:
     """Return every reason against making or changing a session, in order of precedence.
 
@@ -149,7 +149,7 @@ def refusals(
 
 
 def decide_session(
-    wanted: SessionTerms, known: SessionFacts | None, offered: Collection[str], today: date
+    wanted: SessionTerms, known: StoredSession | None, offered: Collection[str], today: date
 ) -> UpsertResult | SessionRefused:
     """Decide whether a session is made, changed or left, or the first reason against it."""
     against = refusals(wanted, known, offered, today)
@@ -163,7 +163,7 @@ def decide_session(
 
 
 def decide_following(
-    session: SessionFacts, clinic: Clinic, today: date
+    session: StoredSession, clinic: Clinic, today: date
 ) -> SessionTerms | SessionRefused:
     """Decide what a timetable's session takes over from the timetable's change.
 
@@ -177,7 +177,7 @@ def decide_following(
     return outcome if isinstance(outcome, SessionRefused) else wanted
 
 
-def decide_withdrawal(session: SessionFacts, today: date) -> SessionTerms | SessionRefused | None:
+def decide_withdrawal(session: StoredSession, today: date) -> SessionTerms | SessionRefused | None:
     """Decide what becomes of a session whose timetable has ended before it.
 
     None: it is removed, as nobody ever booked it. Otherwise it is held for those who did, without
@@ -203,7 +203,7 @@ _FIELDS = tuple(field.name for field in fields(SessionTerms))
 _RECORDED = ("department_id", "visit_date")
 
 
-def _told_otherwise(wanted: SessionTerms, known: SessionFacts) -> tuple[str, ...]:
+def _told_otherwise(wanted: SessionTerms, known: StoredSession) -> tuple[str, ...]:
     """Return the fields that would change although a patient was told them."""
     held: Collection[str] = ()
     if known.booked:

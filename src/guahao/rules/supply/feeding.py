@@ -29,7 +29,7 @@ def are_hours(starts_at: time | None, ends_at: time | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Department:
+class PublishedDepartment:
     """A department as a hospital publishes it; without a parent it is of the first level."""
 
     name: str
@@ -39,19 +39,19 @@ class Department:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownDepartment:
+class StoredDepartment:
     """A department as it is stored. `code`: its code on the platform, unique in the hospital."""
 
     id: int
     external_id: str | None
     code: str
-    department: Department
+    department: PublishedDepartment
     has_children: bool
     has_sessions: bool
 
 
 def decide_department(
-    wanted: Department, known: KnownDepartment | None, *, linked: bool, code_taken: bool
+    wanted: PublishedDepartment, known: StoredDepartment | None, *, linked: bool, code_taken: bool
 ) -> UpsertResult | ItemRefusal:
     """Decide what publishing this department does.
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from guahao.rules.supply.changes import (
-    SessionFacts,
+    StoredSession,
     SessionRefusal,
     SessionRefused,
     decide_session,
@@ -47,7 +47,7 @@ class PricedSession:
     """
 
     id: int
-    facts: SessionFacts
+    facts: StoredSession
     fee_is_own: bool | None
     is_fed: bool
 

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from guahao.rules.supply.changes import (
     Clinic,
-    SessionFacts,
+    StoredSession,
     SessionRefusal,
     SessionRefused,
     refusals,
@@ -145,7 +145,7 @@ def _session(
     known = None
     if before is not None:
         terms = terms_of(before, row.department_id, row.visit_date)
-        known = SessionFacts(terms, row.booked or 0, bool(row.stopped))
+        known = StoredSession(terms, row.booked or 0, bool(row.stopped))
     wanted = terms_of(row.clinic, row.department_id, row.visit_date)
     for refused in refusals(wanted, known, offered, today):
         yield from _of_session(row, refused, today)

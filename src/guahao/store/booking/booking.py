@@ -181,7 +181,7 @@ class LockedPatient:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedBatch:
     """The facts of a batch, read under its locks."""
 
     patients: dict[int, LockedPatient]
@@ -211,7 +211,7 @@ async def load_batch(
     counted_since: date,
     codes: Sequence[str],
     login_ids: Sequence[int] = (),
-) -> Loaded:
+) -> LoadedBatch:
     """Lock, then read, in a single round trip of a pipelined transaction.
 
     `counted_since`: only appointments with a later visit date are counted.
@@ -234,7 +234,7 @@ async def load_batch(
     logins = tx.send(_LOGINS, (array(login_ids), tx.now)) if login_ids else None
     await tx.flush()
     by_patient = _by_patient(counted.rows)
-    return Loaded(
+    return LoadedBatch(
         {row[0]: _locked_patient(row, by_patient) for row in patients.rows},
         {row[0]: session_view(row) for row in sessions.rows},
         {(row[0], row[1], row[2]): EarlierUse(*row[3:]) for row in earlier.rows},

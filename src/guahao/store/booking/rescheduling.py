@@ -9,7 +9,7 @@ from guahao.store.kernel.db import Tx
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BookingPlace:
     """Where a booking is: its person, whose registration may have been merged, and its session."""
 
     appointment_id: int
@@ -26,10 +26,10 @@ class Reschedule:
     replaced_id: int
 
 
-async def place_of(tx: Tx, appointment_id: int, account_id: int) -> Place | None:
+async def place_of(tx: Tx, appointment_id: int, account_id: int) -> BookingPlace | None:
     """Return the place of an account's booking, unlocked; None if unknown or another account's."""
     return await tx.record(
-        Place,
+        BookingPlace,
         """
         SELECT a.id AS appointment_id, coalesce(p.merged_into, p.id) AS patient_id,
                a.clinic_session_id AS session_id, a.department_id

@@ -49,7 +49,7 @@ class Call(CallFacts):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundPerson:
     """A person whom a search found, in the clear: the router masks."""
 
     account_id: int
@@ -110,7 +110,7 @@ _BY = {
 
 async def find(
     tx: Tx, vault: Vault, kind: Typed, key: list[bytes] | int, limit: int
-) -> list[Found]:
+) -> list[FoundPerson]:
     """Return the persons of a key: HMACs, or of an order number the booking's id."""
     rows = await tx.records(
         _FoundRow,
@@ -118,7 +118,7 @@ async def find(
         {"key": key, "limit": limit},
     )
     return [
-        Found(row.account_id, open_phone(vault, row.account_id, row.phone_enc), row.open(vault))
+        FoundPerson(row.account_id, open_phone(vault, row.account_id, row.phone_enc), row.open(vault))
         for row in rows
     ]
 

@@ -262,14 +262,14 @@ def _applicant(applied_for: list[int], declined_at: list[datetime], **row: Any) 
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ApplicationDepartment:
     """A department on the platform: its hospital and the rules in force today."""
 
     hospital_id: int
     rules: HospitalRules
 
 
-async def place(tx: Tx, department_id: int) -> Place | None:
+async def place(tx: Tx, department_id: int) -> ApplicationDepartment | None:
     """Return the hospital of a department that can be booked; None where there is none.
 
     A department with others below it has no clinics of its own, so that no draw is for it.
@@ -286,8 +286,8 @@ async def place(tx: Tx, department_id: int) -> Place | None:
     )
 
 
-def _place(**row: Any) -> Place:
-    return Place(rules=take_rules(row), **row)
+def _place(**row: Any) -> ApplicationDepartment:
+    return ApplicationDepartment(rules=take_rules(row), **row)
 
 
 async def ranked(

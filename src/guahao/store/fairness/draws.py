@@ -86,7 +86,7 @@ class DrawRow:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionRow:
+class DrawSessionRow:
     """A session of a draw. `held`: its places that still wait for the draw; 0 when stopped."""
 
     number: int
@@ -301,10 +301,10 @@ async def close(
     )
 
 
-async def sessions(tx: Tx, draw_id: int) -> list[SessionRow]:
+async def sessions(tx: Tx, draw_id: int) -> list[DrawSessionRow]:
     """Return the sessions of a closed draw by number."""
     return await tx.records(
-        SessionRow,
+        DrawSessionRow,
         """
         SELECT n.number, n.clinic_session_id, n.places, n.places_left,
                CASE WHEN s.stopped_at IS NULL THEN coalesce(

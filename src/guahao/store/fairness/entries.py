@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg.rows import scalar_row
 
-from guahao.rules.fairness.allocating import FULL, LONG_WAIT_LOSSES, Entry, Result, Skipped, Won
+from guahao.rules.fairness.allocating import FULL, LONG_WAIT_LOSSES, DrawEntry, Result, Skipped, Won
 from guahao.rules.fairness.applying import Wishes
 from guahao.store.fairness.applications import take_wishes
 from guahao.store.kernel.db import Tx, hexed, recordset
@@ -29,7 +29,7 @@ class Applicant:
 
 
 @dataclass(frozen=True, slots=True)
-class Win:
+class WonPlace:
     """A place that an entry won: its booking, and until when it can be declined."""
 
     appointment_id: int
@@ -106,14 +106,14 @@ async def enter(
 class Undecided:
     """An entry without a result. `application_id`: None where the application is forgotten."""
 
-    entry: Entry
+    entry: DrawEntry
     application_id: int | None
 
 
 _BY_SEED = "sha256(%(seed)s::bytea || ticket)"  # rules/fairness/drawing.py order_of
 
 
-async def long_waits(tx: Tx, draw_id: int, seed: bytes, places: int) -> list[Entry]:
+async def long_waits(tx: Tx, draw_id: int, seed: bytes, places: int) -> list[DrawEntry]:
     """Return the entries that lost before and may come first, in the order of the seed.
 
     Of each size as many as `places` can serve: more cannot be among the first.
@@ -149,11 +149,11 @@ async def undecided(
     )
 
 
-_ENTRY = columns(Entry)
+_ENTRY = columns(DrawEntry)
 
 
-def _entry(ticket: bytes, choices: list[int], **row: Any) -> Entry:
-    return Entry(ticket=bytes(ticket), choices=tuple(choices), **row)
+def _entry(ticket: bytes, choices: list[int], **row: Any) -> DrawEntry:
+    return DrawEntry(ticket=bytes(ticket), choices=tuple(choices), **row)
 
 
 def _undecided(application_id: int | None, **row: Any) -> Undecided:
@@ -250,7 +250,7 @@ async def count_losses(tx: Tx, draw_id: int, day: date) -> None:
     )
 
 
-async def save_wins(tx: Tx, draw_id: int, wins: Sequence[Win]) -> None:
+async def save_wins(tx: Tx, draw_id: int, wins: Sequence[WonPlace]) -> None:
     """Store the places that were won, for declining and for the figures."""
     await tx.do(
         """
@@ -328,7 +328,7 @@ _OWN = """
 class OwnEntry:
     """An entry with its result, if it has one; `index`: of its ticket among all, from 0."""
 
-    entry: Entry
+    entry: DrawEntry
     result: Result | None
     index: int
 
@@ -348,7 +348,7 @@ async def own(tx: Tx, account_id: int, application_id: int, draw_id: int) -> Own
     if row is None:
         return None
     ticket, size, choices, may_split, lost, position, session, patients, reasons, index = row
-    entry = Entry(bytes(ticket), size, tuple(choices), may_split, lost)
+    entry = DrawEntry(bytes(ticket), size, tuple(choices), may_split, lost)
     result: Result | None = None
     if session is not None:
         result = Won(position, session, tuple(patients), tuple(reasons))

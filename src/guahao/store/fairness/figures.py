@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guahao.rules.reports.scope import Scope
+from guahao.rules.reports.scope import ReportScope
 from guahao.store.kernel.db import Tx
 from guahao.store.reports.scope import days_of, of_place
 
@@ -31,7 +31,7 @@ class DrawFigures:
     won: int
 
 
-async def of_draws(tx: Tx, scope: Scope) -> list[DrawFigures]:
+async def of_draws(tx: Tx, scope: ReportScope) -> list[DrawFigures]:
     """Count the draws by kind and by who could have known the result."""
     place = of_place(scope, "d")
     return await tx.records(
@@ -59,7 +59,7 @@ async def of_draws(tx: Tx, scope: Scope) -> list[DrawFigures]:
     )
 
 
-async def waiters(tx: Tx, scope: Scope) -> int | None:
+async def waiters(tx: Tx, scope: ReportScope) -> int | None:
     """Return the median of how many entries the draws had; None without draws."""
     place = of_place(scope, "d")
     row = await tx.row(
@@ -90,7 +90,7 @@ class ChannelFigures:
     waiting: int
 
 
-async def by_channel(tx: Tx, scope: Scope) -> list[ChannelFigures]:
+async def by_channel(tx: Tx, scope: ReportScope) -> list[ChannelFigures]:
     """Count entries and wins by channel, the busiest first."""
     place = of_place(scope, "d")
     return await tx.records(
@@ -134,7 +134,7 @@ class Skips:
     choices: int
 
 
-async def skips(tx: Tx, scope: Scope) -> list[Skips]:
+async def skips(tx: Tx, scope: ReportScope) -> list[Skips]:
     """Count why entries won nothing, for each of their choices, the most frequent reason first."""
     place = of_place(scope, "d")
     return await tx.records(
@@ -162,7 +162,7 @@ class PersonsAPhone:
 PERSONS_MOST = 5
 
 
-async def persons_a_phone(tx: Tx, scope: Scope) -> list[PersonsAPhone]:
+async def persons_a_phone(tx: Tx, scope: ReportScope) -> list[PersonsAPhone]:
     """Count the accounts by how many persons they entered for, over the scope's draws.
 
     A phone has two patients at a time (S3). More of them over time, each in turn, is what a

@@ -17,7 +17,7 @@ PUBLIC_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class LogHead:
     """The end of the log, and the key that signs it as the log's last `key` line says."""
 
     seq: int
@@ -75,7 +75,7 @@ async def name_key(tx: Tx, vault: Vault) -> None:
 
 
 async def _append(tx: Tx, vault: Vault, texts: list[tuple[int | None, str]]) -> None:
-    last = await tx.record(Head, f"{_HEAD} FOR UPDATE")
+    last = await tx.record(LogHead, f"{_HEAD} FOR UPDATE")
     assert last is not None
     key = public_key(vault)
     if last.public_key != key:
@@ -103,9 +103,9 @@ async def _append(tx: Tx, vault: Vault, texts: list[tuple[int | None, str]]) -> 
     )
 
 
-async def head(tx: Tx) -> Head:
+async def head(tx: Tx) -> LogHead:
     """Return the end of the log."""
-    found = await tx.record(Head, _HEAD)
+    found = await tx.record(LogHead, _HEAD)
     assert found is not None
     return found
 

@@ -107,7 +107,7 @@ async def titles_used(tx: Tx, hospital_id: int) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedSession:
+class ModeSession:
     """A session of a hospital, and what decides how its places are given out."""
 
     id: int
@@ -116,10 +116,10 @@ class PlannedSession:
     visit_date: date
 
 
-async def sessions_of(tx: Tx, hospital_id: int, scope: DatedMode) -> list[PlannedSession]:
+async def sessions_of(tx: Tx, hospital_id: int, scope: DatedMode) -> list[ModeSession]:
     """Return the sessions that a decision is about, by id."""
     return await tx.records(
-        PlannedSession,
+        ModeSession,
         """
         SELECT id, department_id, title, visit_date FROM clinic_sessions
         WHERE hospital_id = %(hospital_id)s AND visit_date >= %(holds_from)s

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guahao.rules.reports.scope import Scope
+from guahao.rules.reports.scope import ReportScope
 from guahao.store.kernel.db import Tx
 from guahao.store.reports.scope import CITY_DAY, Grouping, Key, days_of, of_place
 
@@ -35,7 +35,7 @@ class Swaps:
     rebooked: int
 
 
-async def count(tx: Tx, scope: Scope, grouping: Grouping) -> list[Swaps]:
+async def count(tx: Tx, scope: ReportScope, grouping: Grouping) -> list[Swaps]:
     """Count the cancellations on the scope's days of bookings whose session was full.
 
     A session was full when as many bookings lived as it has places now: places that a hospital

@@ -23,7 +23,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionRow:
+class QueueSessionRow:
     """A session on its day, as its queue needs it."""
 
     id: int
@@ -43,7 +43,7 @@ class SessionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class QueueNotice:
     """What the clerk announces: the doctor is late, calling pauses, or the room is another."""
 
     kind: str
@@ -75,11 +75,11 @@ class QueueDay:
     notice_room: str | None
 
     @property
-    def notice(self) -> Notice | None:
+    def notice(self) -> QueueNotice | None:
         """Return what is announced."""
         if self.notice_kind is None:
             return None
-        return Notice(self.notice_kind, self.notice_minutes, self.notice_room or "")
+        return QueueNotice(self.notice_kind, self.notice_minutes, self.notice_room or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +113,10 @@ def _entry(*, state: str, **columns: object) -> QueueEntry:
     return QueueEntry(state=QueueState(state), **columns)  # type: ignore[arg-type]
 
 
-async def session(tx: Tx, session_id: int) -> SessionRow | None:
+async def session(tx: Tx, session_id: int) -> QueueSessionRow | None:
     """Return a session that this transaction may see, or None."""
     return await tx.record(
-        SessionRow,
+        QueueSessionRow,
         """
         SELECT s.id, s.hospital_id, s.visit_date, s.period, s.starts_at, s.ends_at, s.capacity,
                s.stopped_at IS NOT NULL AS is_stopped, h.own_queue_numbers AS own_numbers
@@ -331,7 +331,7 @@ async def departments_of(tx: Tx, hospital_id: int, day: date) -> list[BoardDepar
     )
 
 
-async def announce(tx: Tx, session_id: int, notice: Notice | None) -> None:
+async def announce(tx: Tx, session_id: int, notice: QueueNotice | None) -> None:
     """Announce something of a session instead of what was announced; None: nothing."""
     if notice is None:
         await tx.do(
@@ -356,10 +356,10 @@ async def announce(tx: Tx, session_id: int, notice: Notice | None) -> None:
     )
 
 
-async def notice_of(tx: Tx, session_id: int) -> Notice | None:
+async def notice_of(tx: Tx, session_id: int) -> QueueNotice | None:
     """Return what is announced of a session."""
     return await tx.record(
-        Notice,
+        QueueNotice,
         "SELECT kind, minutes, room FROM queue_notices WHERE clinic_session_id = %(id)s",
         {"id": session_id},
     )

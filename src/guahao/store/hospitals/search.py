@@ -40,7 +40,7 @@ class DepartmentHit:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BookedDepartment:
     """A department that somebody booked before."""
 
     hospital_id: int
@@ -213,6 +213,6 @@ def _keys(name: str) -> Iterator[str]:
     yield ";".join("".join(f",{reading}," for reading in known) for known in readings)
 
 
-async def recent_places(tx: Tx, account_id: int, limit: int) -> list[Place]:
+async def recent_places(tx: Tx, account_id: int, limit: int) -> list[BookedDepartment]:
     """Return where the account booked last, the latest first."""
-    return await tx.records(Place, _RECENT, {"account_id": account_id, "limit": limit})
+    return await tx.records(BookedDepartment, _RECENT, {"account_id": account_id, "limit": limit})

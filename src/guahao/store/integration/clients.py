@@ -52,7 +52,7 @@ class ClientListing:
 
 
 @dataclass(frozen=True, slots=True)
-class CallOutcome:
+class ApiCallOutcome:
     """What is saved of a call. `why`: the code of its problem; items carried out, refused."""
 
     call: str
@@ -71,7 +71,7 @@ class LoggedCall:
     id: int
     at: datetime
     client_id: str
-    outcome: CallOutcome
+    outcome: ApiCallOutcome
 
 
 async def add(
@@ -236,12 +236,12 @@ async def replace_secret(
 # The log of calls -------------------------------------------------------------------------
 
 
-async def save_call(tx: Tx, client: Client, outcome: CallOutcome) -> None:
+async def save_call(tx: Tx, client: Client, outcome: ApiCallOutcome) -> None:
     """Save that a client called."""
     await tx.do(
         f"""
-        INSERT INTO hospital_calls (at, hospital_id, client_id, {columns(CallOutcome)})
-        VALUES (%(at)s, %(hospital_id)s, %(client_id)s, {parameters(CallOutcome)})
+        INSERT INTO hospital_calls (at, hospital_id, client_id, {columns(ApiCallOutcome)})
+        VALUES (%(at)s, %(hospital_id)s, %(client_id)s, {parameters(ApiCallOutcome)})
         """,
         {
             "at": tx.now,
@@ -257,7 +257,7 @@ async def calls(tx: Tx, hospital_id: int, before: int | None, limit: int) -> lis
     return await tx.records(
         _logged_call,
         f"""
-        SELECT id, at, client_id, {columns(CallOutcome)}
+        SELECT id, at, client_id, {columns(ApiCallOutcome)}
         FROM hospital_calls
         WHERE hospital_id = %(hospital_id)s
           AND id < coalesce(%(before)s, 9223372036854775807)
@@ -268,4 +268,4 @@ async def calls(tx: Tx, hospital_id: int, before: int | None, limit: int) -> lis
 
 
 def _logged_call(**row: Any) -> LoggedCall:
-    return LoggedCall(outcome=take(CallOutcome, row), **row)
+    return LoggedCall(outcome=take(ApiCallOutcome, row), **row)

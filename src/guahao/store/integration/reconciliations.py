@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from guahao.rules.booking.order_no import appointment_id, order_no
-from guahao.rules.integration.reconciling import Comparison, Cure, Difference, Found, PlatformBooking
+from guahao.rules.integration.reconciling import Comparison, Cure, Difference, FoundDifference, PlatformBooking
 from guahao.store.kernel.db import Tx, json_columns, recordset
 from guahao.store.kernel.records import columns
 from guahao.store.kernel.vault import Vault
@@ -30,8 +30,8 @@ _ADD = """
 """
 _ADD_DIFFERENCES = f"""
     INSERT INTO reconciliation_differences
-        (reconciliation_id, hospital_id, {columns(Found)})
-    SELECT %(id)s, %(hospital_id)s, {columns(Found)}
+        (reconciliation_id, hospital_id, {columns(FoundDifference)})
+    SELECT %(id)s, %(hospital_id)s, {columns(FoundDifference)}
     FROM json_to_recordset(%(found)s::json)
         AS n (order_no text, visit_date date, kind text, here text, there text, cure text)
 """

@@ -201,7 +201,7 @@ class Connection(AsyncConnection[TupleRow]):
         return reader.load_rows(0, result.ntuples, tuple)
 
 
-class Sent:
+class PendingRows:
     """The rows of a statement of a pipeline, once they have arrived."""
 
     __slots__ = ("rows",)
@@ -216,15 +216,15 @@ class Pipeline:
     def __init__(self, conn: Connection, *, prepared: bool) -> None:
         self._conn = conn
         self._prepared = prepared
-        self._queued: list[tuple[Query, Sent]] = []
+        self._queued: list[tuple[Query, PendingRows]] = []
         self._begun = False
 
-    def send(self, sql: str, params: Sequence[Any] | Mapping[str, Any]) -> Sent:
+    def send(self, sql: str, params: Sequence[Any] | Mapping[str, Any]) -> PendingRows:
         """Queue a statement with psycopg's placeholders."""
         name, text, names = _numbered(sql)
         given = [params[key] for key in names] if isinstance(params, Mapping) else params
         values = [_as_text(value) for value in given]
-        sent = Sent()
+        sent = PendingRows()
         use = name if self._prepared else b""
         self._queued.append((Query(use, text, values), sent))
         return sent
@@ -255,7 +255,7 @@ class Pipeline:
     async def commit(self) -> None:
         """Send what is queued, and commit; nothing if no statement was ever queued."""
         if self._begun or self._queued:
-            self._queued.append((_COMMIT, Sent()))
+            self._queued.append((_COMMIT, PendingRows()))
             await self.flush()
 
     async def roll_back(self) -> None:

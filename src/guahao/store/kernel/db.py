@@ -26,7 +26,7 @@ from guahao.store.kernel.connections import (
     Connection,
     Pipeline,
     Pool,
-    Sent,
+    PendingRows,
     cut,
     has_ended,
     watched,
@@ -165,7 +165,7 @@ class PipelinedTx(Tx):
 
     pipeline: Pipeline = field(kw_only=True)
 
-    def send(self, sql: str, params: Params = ()) -> Sent:
+    def send(self, sql: str, params: Params = ()) -> PendingRows:
         """Queue a statement; its rows are there after the next `flush`."""
         return self.pipeline.send(sql, params)
 

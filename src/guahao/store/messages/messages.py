@@ -76,7 +76,7 @@ class ClaimedMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableMessage:
     """A claimed message of which a record does not open with our keys."""
 
     id: int
@@ -85,11 +85,11 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedMessages:
     """Claimed messages in the clear, and those that cannot be read."""
 
     outgoing: list[ClaimedMessage]
-    unreadable: list[Unreadable]
+    unreadable: list[UnreadableMessage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +352,7 @@ async def _tell_by_wechat(tx: Tx, message_ids: Sequence[int]) -> None:
     await defer_delivery(tx, [row[0] for row in rows])
 
 
-async def load(tx: Tx, vault: Vault, message_ids: Sequence[int]) -> Loaded:
+async def load(tx: Tx, vault: Vault, message_ids: Sequence[int]) -> LoadedMessages:
     """Return messages with their recipients and the records they are about, by id.
 
     A record that does not open holds back its own messages only.
@@ -375,7 +375,7 @@ async def load(tx: Tx, vault: Vault, message_ids: Sequence[int]) -> Loaded:
         {"ids": list(message_ids)},
     )
     try:
-        return Loaded(await _opened(tx, vault, rows), [])
+        return LoadedMessages(await _opened(tx, vault, rows), [])
     except VaultError:
         pass
     outgoing, unreadable = [], []
@@ -383,8 +383,8 @@ async def load(tx: Tx, vault: Vault, message_ids: Sequence[int]) -> Loaded:
         try:
             outgoing += await _opened(tx, vault, [row])
         except VaultError:
-            unreadable.append(Unreadable(row.id, row.kind, row.attempts))
-    return Loaded(outgoing, unreadable)
+            unreadable.append(UnreadableMessage(row.id, row.kind, row.attempts))
+    return LoadedMessages(outgoing, unreadable)
 
 
 @dataclass(frozen=True, slots=True)

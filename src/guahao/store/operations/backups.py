@@ -30,7 +30,7 @@ class ServerFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class ArchiveSlot:
     """The replication slot that the archive streams by. `flushed`: safe in the archive."""
 
     active: bool
@@ -59,10 +59,10 @@ _SERVER = """
 """
 
 
-def slot_of(url: str, name: str) -> Slot | None:
+def slot_of(url: str, name: str) -> ArchiveSlot | None:
     """Return the state of a replication slot; None where there is none of that name."""
     with psycopg.connect(connecting(url), autocommit=True) as conn:
-        cursor = conn.cursor(row_factory=class_row(Slot))
+        cursor = conn.cursor(row_factory=class_row(ArchiveSlot))
         return cursor.execute(_SLOT, {"name": name}).fetchone()
 
 

@@ -23,10 +23,10 @@ from guahao.rules.operations.facts import (
     Maintenance,
     Replication,
     ServerUse,
-    Slot,
+    ReplicationSlot,
     Standby,
     TaskRun,
-    Undelivered,
+    WaitingMessages,
     Workers,
 )
 
@@ -168,7 +168,7 @@ async def _server(conn: Conn) -> ServerUse:
     assert row is not None
     slots = await _all(
         conn,
-        Slot,
+        ReplicationSlot,
         """
         SELECT slot_name::text AS name, active AS is_active,
                CASE WHEN NOT pg_is_in_recovery()
@@ -217,10 +217,10 @@ async def _failed_jobs(conn: Conn) -> int:
     return int(row[0])
 
 
-async def _undelivered(conn: Conn, now: datetime) -> tuple[Undelivered, ...]:
+async def _undelivered(conn: Conn, now: datetime) -> tuple[WaitingMessages, ...]:
     return await _all(
         conn,
-        Undelivered,
+        WaitingMessages,
         """
         SELECT kind, count(*)::int AS count,
                extract(epoch FROM %(now)s - min(greatest(created_at, held_until)))::float8

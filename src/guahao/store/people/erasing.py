@@ -17,7 +17,7 @@ from guahao.store.people.patients import person_index
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ErasureObstacles:
     """What may stand in the way of erasing a person."""
 
     patient_id: int
@@ -34,14 +34,14 @@ class _Registration:
     is_current: bool
 
 
-async def standing_of(tx: Tx, patient_ids: Sequence[int]) -> list[Standing]:
+async def standing_of(tx: Tx, patient_ids: Sequence[int]) -> list[ErasureObstacles]:
     """Return what stands in the way of erasing these locked registrations.
 
     Unverified bookings count as live: the hospital has yet to confirm them. The suspension of a
     displaced registration counts for nobody.
     """
     return await tx.records(
-        Standing,
+        ErasureObstacles,
         """
         SELECT p.id AS patient_id, count(a.id) AS live_bookings,
                coalesce(p.suspended_until > %(today)s AND p.displaced_at IS NULL, false)

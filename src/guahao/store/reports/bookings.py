@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guahao.rules.reports.scope import Scope
+from guahao.rules.reports.scope import ReportScope
 from guahao.store.kernel.db import Tx
 from guahao.store.reports.scope import CITY_DAY, Basis, Grouping, Key, of_bookings
 
@@ -52,7 +52,7 @@ class LeadCount:
     made: int
 
 
-async def by_status(tx: Tx, scope: Scope, basis: Basis, grouping: Grouping) -> list[Statuses]:
+async def by_status(tx: Tx, scope: ReportScope, basis: Basis, grouping: Grouping) -> list[Statuses]:
     """Count the scope's bookings by group and status; groups without any are left out."""
     wanted = of_bookings(scope, basis)
     return await tx.records(
@@ -71,7 +71,7 @@ async def by_status(tx: Tx, scope: Scope, basis: Basis, grouping: Grouping) -> l
     )
 
 
-async def lead_counts(tx: Tx, scope: Scope, basis: Basis, grouping: Grouping) -> list[LeadCount]:
+async def lead_counts(tx: Tx, scope: ReportScope, basis: Basis, grouping: Grouping) -> list[LeadCount]:
     """Count the scope's bookings by group and days from booking to visit, in order of both.
 
     Bookings made after their visit, which only a faulty takeover of old data has, are left out:

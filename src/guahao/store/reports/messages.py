@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guahao.rules.reports.scope import Scope
+from guahao.rules.reports.scope import ReportScope
 from guahao.store.kernel.db import Tx
 from guahao.store.reports.scope import CITY_DAY, Grouping, Key, days_of, of_place
 
@@ -16,7 +16,7 @@ _KEYS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class DeliveryCount:
     """How many messages of a group are in which state."""
 
     key: Key
@@ -39,12 +39,12 @@ class Delivery:
         return self.failed + self.expired + self.unknown
 
 
-async def by_state(tx: Tx, scope: Scope, grouping: Grouping) -> list[Delivery]:
+async def by_state(tx: Tx, scope: ReportScope, grouping: Grouping) -> list[DeliveryCount]:
     """Count messages written on the scope's days; of a hospital, those about its bookings."""
     place = of_place(scope, "a")
     joined = "JOIN appointments a ON a.id = m.appointment_id" if place.params else ""
     return await tx.records(
-        Delivery,
+        DeliveryCount,
         f"""
         SELECT {_KEYS[grouping]} AS key,
                count(*) FILTER (WHERE m.state = 'delivered') AS delivered,

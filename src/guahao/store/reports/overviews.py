@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from guahao.rules.reports.today import Expected
+from guahao.rules.reports.today import ExpectedBookings
 from guahao.store.kernel.db import Tx
 
 # A session is found by its department and day: there is no index by hospital.
 _OF_HOSPITAL = "s.department_id IN (SELECT id FROM departments WHERE hospital_id = %(hospital_id)s)"
 
 
-async def expected(tx: Tx, hospital_id: int, day: date) -> list[Expected]:
+async def expected(tx: Tx, hospital_id: int, day: date) -> list[ExpectedBookings]:
     """Return a hospital's bookings of a day by department, period and hour."""
     return await tx.records(
-        Expected,
+        ExpectedBookings,
         f"""
         SELECT d.id AS department_id, d.name AS department_name, d.name_en AS department_name_en,
                s.period, extract(hour FROM s.starts_at)::int AS hour,

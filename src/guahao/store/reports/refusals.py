@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guahao.rules.reports.scope import Scope
+from guahao.rules.reports.scope import ReportScope
 from guahao.store.kernel.db import Tx
 from guahao.store.reports.scope import CITY_DAY, Grouping, Key, days_of, of_place
 
@@ -27,7 +27,7 @@ class Answers:
     requests: int
 
 
-async def by_outcome(tx: Tx, scope: Scope, grouping: Grouping) -> list[Answers]:
+async def by_outcome(tx: Tx, scope: ReportScope, grouping: Grouping) -> list[Answers]:
     """Count requests decided on the scope's days; of hospitals, those whose session is known."""
     place = of_place(scope, "s")
     grouped = grouping not in (Grouping.REASON, Grouping.DAY)

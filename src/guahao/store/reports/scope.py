@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg.errors import QueryCanceled
 
-from guahao.rules.reports.scope import Scope
+from guahao.rules.reports.scope import ReportScope
 from guahao.store.kernel.db import Tx
 
 Key = date | int | str
@@ -57,7 +57,7 @@ class Condition:
     params: dict[str, Any]
 
 
-def of_place(scope: Scope, alias: str) -> Condition:
+def of_place(scope: ReportScope, alias: str) -> Condition:
     """Return the scope's hospital and department, over a table that has both."""
     ids = {"hospital_id": scope.hospital_id, "department_id": scope.department_id}
     params = {column: id for column, id in ids.items() if id is not None}
@@ -65,7 +65,7 @@ def of_place(scope: Scope, alias: str) -> Condition:
     return Condition(sql, params)
 
 
-def of_bookings(scope: Scope, basis: Basis) -> Condition:
+def of_bookings(scope: ReportScope, basis: Basis) -> Condition:
     """Return the scope's appointments, as `a`."""
     place = of_place(scope, "a")
     if basis is Basis.VISIT:
@@ -75,7 +75,7 @@ def of_bookings(scope: Scope, basis: Basis) -> Condition:
     return Condition(days + place.sql, {**days_of(scope), **place.params})
 
 
-def days_of(scope: Scope) -> dict[str, Any]:
+def days_of(scope: ReportScope) -> dict[str, Any]:
     """Return the scope's days and moments as parameters: first and last, from and until."""
     begins, ends = scope.moments
     return {"first": scope.first, "last": scope.last, "from": begins, "until": ends}
@@ -124,7 +124,7 @@ def _named(*, id: int, **row: str) -> tuple[Key, Name]:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ScopeChoice:
     """A hospital or a department to choose from."""
 
     id: int
@@ -132,15 +132,15 @@ class Place:
     name_en: str
 
 
-async def hospitals(tx: Tx) -> list[Place]:
+async def hospitals(tx: Tx) -> list[ScopeChoice]:
     """Return every hospital that the reader may see, by id."""
-    return await tx.records(Place, "SELECT id, name, name_en FROM hospitals ORDER BY id")
+    return await tx.records(ScopeChoice, "SELECT id, name, name_en FROM hospitals ORDER BY id")
 
 
-async def departments(tx: Tx, hospital_id: int) -> list[Place]:
+async def departments(tx: Tx, hospital_id: int) -> list[ScopeChoice]:
     """Return a hospital's departments that have sessions of their own, hidden ones too."""
     return await tx.records(
-        Place,
+        ScopeChoice,
         """
         SELECT id, name, name_en FROM departments d
         WHERE hospital_id = %(hospital_id)s

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from guahao.rules.kernel.limits import HospitalRules
-from guahao.rules.reports.scope import Scope
+from guahao.rules.reports.scope import ReportScope
 from guahao.store.hospitals.directory import take_rules
 from guahao.store.kernel.db import Tx, recordset
 from guahao.store.kernel.records import columns
@@ -53,7 +53,7 @@ class Fill:
     capacity: int
 
 
-async def fill(tx: Tx, scope: Scope, row: Axis, column: Axis) -> list[Fill]:
+async def fill(tx: Tx, scope: ReportScope, row: Axis, column: Axis) -> list[Fill]:
     """Count places where the two meet; what is not offered there is left out."""
     place = of_place(scope, "s")
     return await tx.records(
@@ -130,7 +130,7 @@ _GROUPS = {
 
 
 async def offered(
-    tx: Tx, scope: Scope, released: Sequence[Released], grouping: Grouping
+    tx: Tx, scope: ReportScope, released: Sequence[Released], grouping: Grouping
 ) -> dict[Key, int]:
     """Count the sessions of these dates by group."""
     place = of_place(scope, "s")
@@ -152,7 +152,7 @@ async def offered(
 
 
 async def offered_by_date(
-    tx: Tx, scope: Scope, department_ids: Sequence[int], titles: Sequence[str]
+    tx: Tx, scope: ReportScope, department_ids: Sequence[int], titles: Sequence[str]
 ) -> dict[tuple[int, str], dict[date, int]]:
     """Count the sessions of each date, by department and title."""
     place = of_place(scope, "s")
@@ -175,7 +175,7 @@ async def offered_by_date(
     return found
 
 
-async def sold_out(tx: Tx, scope: Scope) -> list[SoldOutSession]:
+async def sold_out(tx: Tx, scope: ReportScope) -> list[SoldOutSession]:
     """Return every session of the scope that sold out, by id.
 
     A place is taken from its booking on, and given back by cancelling; a session is sold

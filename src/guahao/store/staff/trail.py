@@ -19,7 +19,7 @@ from guahao.store.kernel.vault import Vault, VaultError
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TrailEntry:
     """An entry of the trail. `detail`: JSON text of ids, numbers and words, before and after.
 
     `reason` stays empty where only the chain is verified: the links hold `reason_enc`.
@@ -90,7 +90,7 @@ async def trail_keys(tx: Tx, vault: Vault) -> TrailKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class TrailHead:
     """The end of the chain. `broken_at`: the first entry at which it was found altered, if any."""
 
     seq: int
@@ -101,7 +101,7 @@ class Head:
         return f"{self.seq}:{self.hash.hex()}"
 
 
-def head_mac(keys: TrailKeys, head: Head) -> bytes:
+def head_mac(keys: TrailKeys, head: TrailHead) -> bytes:
     """Return the MAC by which this platform signs a head; raise VaultError without its key."""
     facts = (head.seq, head.hash.hex(), head.broken_at)
     key = keys.vault(max(head.seq, 1)).key_for("audit trail head")
@@ -154,7 +154,7 @@ async def record(
     kind, id = subject or (None, None)
     text = msgspec.json.encode(detail or {}).decode()
     hospital_id = who.hospital_id if hospital_id is None else hospital_id
-    entry = Entry(seq, tx.now, who, hospital_id, action, kind, id, sealed, text)
+    entry = TrailEntry(seq, tx.now, who, hospital_id, action, kind, id, sealed, text)
     link = entry.hash_after(previous, keys.chain_key(seq))
     await tx.do(
         """
@@ -180,7 +180,7 @@ async def record(
             "hash": link,
         },
     )
-    await _put_head(tx, keys, Head(seq, link, broken_at))
+    await _put_head(tx, keys, TrailHead(seq, link, broken_at))
     return seq
 
 
@@ -197,27 +197,27 @@ class _HeadRow:
 _HEAD = "SELECT seq, hash, broken_at, mac FROM audit_trail_head"
 
 
-async def lock_head(tx: Tx, vault: Vault) -> tuple[Head, bool]:
+async def lock_head(tx: Tx, vault: Vault) -> tuple[TrailHead, bool]:
     """Lock the end of the chain until the commit; return it, and whether the platform wrote it."""
     row = await tx.record(_HeadRow, f"{_HEAD} FOR UPDATE")
     assert row is not None
     return await _judged(tx, vault, row)
 
 
-async def _judged(tx: Tx, vault: Vault, row: _HeadRow) -> tuple[Head, bool]:
+async def _judged(tx: Tx, vault: Vault, row: _HeadRow) -> tuple[TrailHead, bool]:
     """Return the head and whether the platform wrote it.
 
     An empty head is the platform's only before the first entry: while the trail has no key, and
     there is no staff but what this transaction adds.
     """
-    head = Head(row.seq, row.hash, row.broken_at)
+    head = TrailHead(row.seq, row.hash, row.broken_at)
     if row.mac is not None:
         try:
             mac = head_mac(await trail_keys(tx, vault), head)
         except VaultError:
             return head, False
         return head, hmac.compare_digest(row.mac, mac)
-    if head != Head(0, b""):
+    if head != TrailHead(0, b""):
         return head, False
     # A hospital's role sees its own staff only, and no system column of theirs.
     async with tx.as_platform():
@@ -231,7 +231,7 @@ async def _judged(tx: Tx, vault: Vault, row: _HeadRow) -> tuple[Head, bool]:
     return head, not begun
 
 
-async def _put_head(tx: Tx, keys: TrailKeys, head: Head) -> None:
+async def _put_head(tx: Tx, keys: TrailKeys, head: TrailHead) -> None:
     await tx.do(
         """
         UPDATE audit_trail_head
@@ -252,7 +252,7 @@ async def accept(tx: Tx, vault: Vault) -> None:
     if await tx.row("SELECT FROM trail_keys LIMIT 1") is None:
         await begin_key(tx, vault)
     keys = await trail_keys(tx, vault)
-    await _put_head(tx, keys, Head(last.seq, last.hash))
+    await _put_head(tx, keys, TrailHead(last.seq, last.hash))
 
 
 # Reading ----------------------------------------------------------------------------------
@@ -267,10 +267,10 @@ _AT_ONCE_MAX = 10_000  # transactions of the staff; far more than connections
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ChainLink:
     """An entry with its place in the chain."""
 
-    entry: Entry
+    entry: TrailEntry
     previous_hash: bytes
     hash: bytes
 
@@ -294,7 +294,7 @@ async def set_snapshot(tx: Tx) -> None:
     await tx.do("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
-async def head(tx: Tx, vault: Vault) -> tuple[Head, bool]:
+async def head(tx: Tx, vault: Vault) -> tuple[TrailHead, bool]:
     """Return the end of the chain, and whether the platform wrote it."""
     row = await tx.record(_HeadRow, _HEAD)
     assert row is not None
@@ -316,7 +316,7 @@ async def hash_of(tx: Tx, seq: int) -> bytes | None:
     return None if row is None else row[0]
 
 
-async def links_after(tx: Tx, seq: int, limit: int) -> list[Link]:
+async def links_after(tx: Tx, seq: int, limit: int) -> list[ChainLink]:
     """Return the next entries of the chain, their reasons still encrypted."""
     return await tx.records(
         _link,
@@ -328,7 +328,7 @@ async def links_after(tx: Tx, seq: int, limit: int) -> list[Link]:
     )
 
 
-async def listed(tx: Tx, vault: Vault, wanted: Wanted, limit: int) -> list[Entry]:
+async def listed(tx: Tx, vault: Vault, wanted: Wanted, limit: int) -> list[TrailEntry]:
     """Return the newest entries that match, newest first."""
     last = wanted.last
     params = {
@@ -384,9 +384,9 @@ def _entry(
     who_id: int,
     who_name: str,
     **columns: Any,
-) -> Entry:
-    return Entry(who=Who(who_kind, who_id, who_name), **columns)
+) -> TrailEntry:
+    return TrailEntry(who=Who(who_kind, who_id, who_name), **columns)
 
 
-def _link(*, previous_hash: bytes, hash: bytes, **columns: Any) -> Link:  # noqa: A002
-    return Link(_entry(**columns), previous_hash, hash)
+def _link(*, previous_hash: bytes, hash: bytes, **columns: Any) -> ChainLink:  # noqa: A002
+    return ChainLink(_entry(**columns), previous_hash, hash)

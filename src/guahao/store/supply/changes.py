@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guahao.rules.supply.changes import SessionFacts, SessionTerms
+from guahao.rules.supply.changes import StoredSession, SessionTerms
 from guahao.store.kernel.db import Tx, json_columns, recordset
 
 # Over s: its places that are offered to patients of a stopped clinic. They were promised, and so
@@ -23,7 +23,7 @@ TERMS_TYPES = """
 
 async def facts_by_id(
     tx: Tx, session_ids: Sequence[int], hospital_id: int | None = None
-) -> dict[int, SessionFacts]:
+) -> dict[int, StoredSession]:
     """Return the facts of sessions by id, of one hospital where one is given.
 
     Ask after locking them: a booking that is waited for is then counted.
@@ -47,8 +47,8 @@ async def facts_by_id(
 
 def _identified(
     *, id: int, booked: int, stopped: bool, ever_booked: bool, **terms: Any
-) -> tuple[int, SessionFacts]:
-    return id, SessionFacts(SessionTerms(**terms), booked, stopped, ever_booked)
+) -> tuple[int, StoredSession]:
+    return id, StoredSession(SessionTerms(**terms), booked, stopped, ever_booked)
 
 
 async def change_sessions(tx: Tx, changed: Mapping[int, SessionTerms]) -> None:

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from guahao.rules.supply.changes import SessionTerms
-from guahao.rules.supply.feeding import Department, KnownDepartment
+from guahao.rules.supply.feeding import PublishedDepartment, StoredDepartment
 from guahao.store.hospitals.search import search_keys
 from guahao.store.kernel.db import Tx, json_columns, recordset
 from guahao.store.supply.changes import TERMS, TERMS_TYPES
@@ -55,7 +55,7 @@ async def lock_feed(tx: Tx, hospital_id: int) -> None:
 # Departments ------------------------------------------------------------------------------
 
 
-async def departments(tx: Tx, hospital_id: int) -> list[KnownDepartment]:
+async def departments(tx: Tx, hospital_id: int) -> list[StoredDepartment]:
     """Return all departments of a hospital."""
     return await tx.records(
         _known_department,
@@ -77,14 +77,14 @@ def _known_department(
     has_children: bool,
     has_sessions: bool,
     **department: Any,
-) -> KnownDepartment:
-    return KnownDepartment(
-        id, external_id, code, Department(**department), has_children, has_sessions
+) -> StoredDepartment:
+    return StoredDepartment(
+        id, external_id, code, PublishedDepartment(**department), has_children, has_sessions
     )
 
 
 async def add_departments(
-    tx: Tx, hospital_id: int, new: Mapping[str, Department]
+    tx: Tx, hospital_id: int, new: Mapping[str, PublishedDepartment]
 ) -> dict[str, int]:
     """Add departments by the hospital's ids, which become their codes, too; return their ids.
 
@@ -112,7 +112,7 @@ async def add_departments(
     return dict(rows)
 
 
-async def change_departments(tx: Tx, changed: Mapping[int, tuple[str, Department]]) -> None:
+async def change_departments(tx: Tx, changed: Mapping[int, tuple[str, PublishedDepartment]]) -> None:
     """Change departments by their ids, and give them the hospital's ids."""
     rows = [
         {"id": id, **_department_row(external_id, department)}
@@ -132,7 +132,7 @@ async def change_departments(tx: Tx, changed: Mapping[int, tuple[str, Department
     )
 
 
-def _department_row(external_id: str, department: Department) -> dict[str, Any]:
+def _department_row(external_id: str, department: PublishedDepartment) -> dict[str, Any]:
     keys = search_keys(department.name)
     return {"external_id": external_id, **json_columns(department), "search_keys": keys}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from guahao.rules.supply.changes import SessionFacts, SessionTerms
+from guahao.rules.supply.changes import StoredSession, SessionTerms
 from guahao.rules.supply.fees import DatedFee, PricedSession
 from guahao.store.kernel.db import Tx
 from guahao.store.supply.changes import OFFERED, TERMS
@@ -98,5 +98,5 @@ def _priced(
     *, id: int, booked: int, stopped: bool, fee_is_own: bool | None, is_fed: bool, **terms: Any
 ) -> PricedSession:
     return PricedSession(
-        id, SessionFacts(SessionTerms(**terms), booked, stopped), fee_is_own, is_fed
+        id, StoredSession(SessionTerms(**terms), booked, stopped), fee_is_own, is_fed
     )

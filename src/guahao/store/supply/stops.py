@@ -21,7 +21,7 @@ from guahao.store.kernel.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class StopScope:
     """What is to be stopped: dates, both included, narrowed by what is not None."""
 
     first: date
@@ -41,7 +41,7 @@ class Stop:
     hospital_id: int
     by_name: str
     reason: str
-    scope: Scope
+    scope: StopScope
     department_name: str | None
     department_name_en: str | None
     at: datetime
@@ -144,16 +144,16 @@ _STOPS = """
 """
 
 
-def _scope(hospital_id: int, scope: Scope) -> dict[str, Any]:
+def _scope(hospital_id: int, scope: StopScope) -> dict[str, Any]:
     return {"hospital_id": hospital_id, **asdict(scope)}
 
 
 def _stop(vault: Vault, *, id: int, reason_enc: bytes, **row: Any) -> Stop:
     reason = vault.open("stops", "reason", id, reason_enc)
-    return Stop(id=id, reason=reason, scope=take(Scope, row), **row)
+    return Stop(id=id, reason=reason, scope=take(StopScope, row), **row)
 
 
-async def affected(tx: Tx, hospital_id: int, scope: Scope) -> list[Affected]:
+async def affected(tx: Tx, hospital_id: int, scope: StopScope) -> list[Affected]:
     """Return what the scope holds that is not stopped or over, by department, the fullest first."""
     return await tx.records(
         Affected,
@@ -173,7 +173,7 @@ async def affected(tx: Tx, hospital_id: int, scope: Scope) -> list[Affected]:
 
 
 async def affected_sessions(
-    tx: Tx, hospital_id: int, scope: Scope, limit: int
+    tx: Tx, hospital_id: int, scope: StopScope, limit: int
 ) -> list[AffectedSession]:
     """Return the sessions of the scope, those with the most bookings first, at most so many."""
     return await tx.records(
@@ -200,7 +200,7 @@ async def add(
     hospital_id: int,
     who: Who,
     reason: str,
-    scope: Scope,
+    scope: StopScope,
     tell_at: datetime,
     *,
     substitute: bool,

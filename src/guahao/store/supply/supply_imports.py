@@ -39,7 +39,7 @@ class Import:
 
 
 @dataclass(frozen=True, slots=True)
-class BookableDepartment:
+class ImportDepartment:
     """A department as a file may name it."""
 
     id: int
@@ -263,10 +263,10 @@ async def note_applied(tx: Tx, import_id: int, found: str) -> None:
     )
 
 
-async def departments(tx: Tx, hospital_id: int | None) -> list[BookableDepartment]:
+async def departments(tx: Tx, hospital_id: int | None) -> list[ImportDepartment]:
     """Return every department of the hospital, or of all of them."""
     return await tx.records(
-        BookableDepartment,
+        ImportDepartment,
         """
         SELECT id, hospital_id, code, name, parent_id IS NULL AS is_head, on_platform
         FROM departments WHERE hospital_id = coalesce(%(hospital_id)s, hospital_id)

@@ -31,7 +31,7 @@ from guahao.rules.kernel.limits import (
 )
 from guahao.rules.kernel.policies import DatedPolicies
 from guahao.rules.kernel.retention import RETENTIONS, days_kept
-from guahao.rules.reports.scope import Scope
+from guahao.rules.reports.scope import ReportScope
 from guahao.settings import Settings
 from guahao.store.fairness import swaps
 from guahao.store.fairness.swaps import Swaps
@@ -134,7 +134,7 @@ async def audit(platform: Platform, report: Report = lambda _: None) -> Audit:
             await store.merged(tx), await store.displaced(tx), await store.unchecked(tx)
         )
         today = tx.now.date()
-        last_days = Scope(today - timedelta(days=_SWAP_DAYS - 1), today)
+        last_days = ReportScope(today - timedelta(days=_SWAP_DAYS - 1), today)
         by_day = await swaps.count(tx, last_days, Grouping.DAY)
         total = Swaps("", sum(r.returned for r in by_day), sum(r.rebooked for r in by_day))
         return Audit(tx.now, findings, gave_way, total)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from guahao import trail_sinks
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.staff.trail import Head, accept_trail, trail_head, verify_trail
+from guahao.flows.staff.trail import TrailHead, accept_trail, trail_head, verify_trail
 from guahao.rules.staff.staff import SYSTEM
 
 _ADVICE = {
@@ -27,7 +27,7 @@ _ADVICE = {
 
 async def run(
     platform: Platform,
-    noted: Head | None,
+    noted: TrailHead | None,
     sink: Path | None,
     accept_reason: str | None,
     console: Console,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from guahao.store.kernel.db import Tx
-from guahao.store.staff.trail import Head
+from guahao.store.staff.trail import TrailHead
 
 MESSAGES_KEPT = timedelta(days=390)
 REQUESTS_KEPT = timedelta(days=98)
@@ -205,6 +205,6 @@ async def accounts_of(tx: Tx) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
-async def set_trail_head(tx: Tx, head: Head, mac: bytes) -> None:
+async def set_trail_head(tx: Tx, head: TrailHead, mac: bytes) -> None:
     """Put the end of the chain behind entries that were copied in."""
     await tx.do(_HEAD, (head.seq, head.hash, mac))

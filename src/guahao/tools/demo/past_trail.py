@@ -44,12 +44,12 @@ async def append(tx: Tx, vault: Vault, acts: Iterable[Act]) -> int:
         text = msgspec.json.encode(act.detail).decode()
         whose = act.who.hospital_id if act.hospital_id is None else act.hospital_id
         kind, id = act.subject or (None, None)
-        entry = trail.Entry(seq, act.at, act.who, whose, act.action, kind, id, sealed, text)
+        entry = trail.TrailEntry(seq, act.at, act.who, whose, act.action, kind, id, sealed, text)
         link = entry.hash_after(previous, key)
         who = (act.who.kind, act.who.id, act.who.name)
         rows.append((seq, act.at, *who, whose, act.action, kind, id, sealed, text, previous, link))
         previous = link
     await queries.copy(tx, "audit_trail", rows)
-    head = trail.Head(seq, previous)
+    head = trail.TrailHead(seq, previous)
     await past_queries.set_trail_head(tx, head, trail.head_mac(keys, head))
     return len(rows)

@@ -12,7 +12,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.staff import trail as flows
 from guahao.flows.staff.trail import TrailVerdict
 from guahao.rules.staff.staff import Role
-from guahao.store.staff.trail import Entry, Wanted
+from guahao.store.staff.trail import TrailEntry, Wanted
 from guahao.store.staff.trail_names import Thing, ThingName
 from guahao.trail_sinks import Noted, last_noted
 from guahao.web.administration.directory.directory_words import directory_words
@@ -67,7 +67,7 @@ async def _show(page: StaffPage) -> ASGIApp:
     )
 
 
-def _things(entries: list[Entry]) -> set[Thing]:
+def _things(entries: list[TrailEntry]) -> set[Thing]:
     """Return what the entries are about, and who acted."""
     found: set[Thing] = set()
     for entry in entries:

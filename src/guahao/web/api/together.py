@@ -8,7 +8,7 @@ import msgspec
 from litestar.types import ASGIApp
 
 from guahao.flows.booking.desk import Busy, NotBooked, OutcomeUnknown, TooFast
-from guahao.flows.booking.together import PairBooked, PairNotBooked, PairRequest, Place
+from guahao.flows.booking.together import PairBooked, PairNotBooked, PairRequest, WantedPlace
 from guahao.rules.booking.together import PairFault
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
@@ -79,7 +79,7 @@ def together_routes(services: Services) -> list[Route]:
         claims = services.tokens.claims_of(request.scope)
         key = idempotency_key(request)
         body = await read_body(request, _decoder)
-        first, second = (Place(place.patient_id, place.clinic_session_id) for place in body.places)
+        first, second = (WantedPlace(place.patient_id, place.clinic_session_id) for place in body.places)
         actor = Actor("account", claims.account_id)
         answer = await services.desk.book_together(
             PairRequest(actor, key, (first, second), "api", claims.login_id),

@@ -11,7 +11,7 @@ from typing import assert_never
 from litestar.types import ASGIApp
 
 from guahao.flows.booking.alternatives import alternatives
-from guahao.flows.booking.checking import Check, check
+from guahao.flows.booking.checking import BookingCheck, check
 from guahao.flows.booking.desk import Busy, NotBooked, NotDecided, OutcomeUnknown, TooFast
 from guahao.flows.booking.together import PairBooked, PairNotBooked
 from guahao.flows.call_centre import caller_booking as flows
@@ -49,7 +49,7 @@ class _Booking:
     """A session that is booked for a verified caller."""
 
     caller: CallerPanel
-    check: Check
+    check: BookingCheck
 
     @property
     def session(self) -> SessionView:

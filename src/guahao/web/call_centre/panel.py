@@ -10,7 +10,7 @@ from datetime import date
 from functools import partial
 
 from guahao.flows.call_centre import calls as flows
-from guahao.flows.call_centre.calls import Card
+from guahao.flows.call_centre.calls import CallerCard
 from guahao.rules.booking.outlook import ClosedDates, Outlook
 from guahao.rules.call_centre.calls import CallRefusal
 from guahao.rules.kernel.outcomes import Refusal
@@ -26,14 +26,14 @@ from guahao.web.staff import StaffPage
 from guahao.words.dates import format_short_day
 
 
-class Shown:
+class PersonMask:
     """What of a person the agent sees.
 
     Nothing before the caller is verified, of the phone no more than its beginning: it is a
     question. Then names in full; documents, phone and codes once looked up with a reason.
     """
 
-    def __init__(self, page: StaffPage, card: Card) -> None:
+    def __init__(self, page: StaffPage, card: CallerCard) -> None:
         self._page = page
         self._verified = card.call.verified_at is not None
         self._full = card.call.looked_at is not None
@@ -69,8 +69,8 @@ class Shown:
 class CallerPanel:
     """The caller of a call, for the template of every page of the call."""
 
-    card: Card
-    shown: Shown
+    card: CallerCard
+    shown: PersonMask
     call_id: int
     base: str
     offers: dict[int, OfferView]
@@ -110,11 +110,11 @@ async def verified_caller(page: StaffPage) -> CallerPanel | Answer:
     return caller if caller.is_verified else leave(page, call_id, CallRefusal.NOT_VERIFIED)
 
 
-def panel_of(page: StaffPage, card: Card) -> CallerPanel:
+def panel_of(page: StaffPage, card: CallerCard) -> CallerPanel:
     """Return a card as the left of a page."""
     return CallerPanel(
         card=card,
-        shown=Shown(page, card),
+        shown=PersonMask(page, card),
         call_id=card.call.id,
         base=f"/staff/calls/{card.call.id}",
         offers={id: offer for id, offer in card.offers.items() if offer.is_open(page.now)},

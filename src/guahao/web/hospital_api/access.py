@@ -19,7 +19,7 @@ from psycopg import InterfaceError, OperationalError
 
 from guahao.flows.integration.clients import NotAdmitted, TooManyCalls, admit, save_call
 from guahao.rules.integration.clients import AccessRefusal, Client
-from guahao.store.integration.clients import CallOutcome
+from guahao.store.integration.clients import ApiCallOutcome
 from guahao.web.api.services import Route, Services
 from guahao.web.framework.openapi import Endpoint
 from guahao.web.framework.problems import problem_answer
@@ -137,7 +137,7 @@ class Access:
         if call.caller is None:
             _log.warning("hospital_call_refused", call=name, status=status, why=call.why)
             return
-        outcome = CallOutcome(
+        outcome = ApiCallOutcome(
             name,
             status,
             call.why if status >= _ERROR else "",

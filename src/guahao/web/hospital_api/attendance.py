@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from guahao.flows.attendance.attendance import Report, Reported, report
+from guahao.flows.attendance.attendance import AttendanceReport, Reported, report
 from guahao.flows.attendance.window import NotHandedOut, TooManyGuesses, hand_out
 from guahao.flows.hall.queues import own_places
 from guahao.flows.integration import hospital_bookings
@@ -25,7 +25,7 @@ from guahao.web.hospital_api.bookings import (
     booking_out,
     guesses_throttled,
 )
-from guahao.web.hospital_api.bulk import BulkReader, ItemsMax, Unreadable, counted
+from guahao.web.hospital_api.bulk import BulkReader, ItemsMax, UnreadableItem, counted
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import Id, read_body
 from guahao.words.text import Words
@@ -143,14 +143,14 @@ async def _pick_up(call: CallRequest) -> Answer:
 async def _attendance(call: CallRequest) -> Answer:
     items = await _reader.read(call)
     reports = [
-        Report(item.appointment_id, item.seen)
+        AttendanceReport(item.appointment_id, item.seen)
         for item in items
         if isinstance(item, HospitalAttendanceItemIn)
     ]
     found = iter(await report(call.services.platform, call.client, reports))
     shown = [
         _refused(call, item.id, item.code, item.field)
-        if isinstance(item, Unreadable)
+        if isinstance(item, UnreadableItem)
         else _item_out(call, item.appointment_id, next(found))
         for item in items
     ]

@@ -95,7 +95,7 @@ EXAMPLE = BulkOut(
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableItem:
     """An item that is not as described; `name`: what it calls itself, if it can be read."""
 
     name: Any
@@ -122,7 +122,7 @@ class BulkReader(Generic[Item]):
         self._item = msgspec.json.Decoder(item)
         self._key = key
 
-    async def read(self, call: CallRequest) -> list[Item | Unreadable]:
+    async def read(self, call: CallRequest) -> list[Item | UnreadableItem]:
         """Return all items; raise ProblemError where there is no list of them, or too large a one."""
         try:
             body = await read_body(call.request, self._body, BYTES_MAX)
@@ -132,16 +132,16 @@ class BulkReader(Generic[Item]):
             raise
         return [self._one(raw) for raw in body.items]
 
-    def _one(self, raw: msgspec.Raw) -> Item | Unreadable:
+    def _one(self, raw: msgspec.Raw) -> Item | UnreadableItem:
         try:
             return self._item.decode(raw)
         except msgspec.ValidationError as error:
             problem = invalid(error)
-            return Unreadable(self._name(raw), problem.code, problem.field)
+            return UnreadableItem(self._name(raw), problem.code, problem.field)
         except UnicodeDecodeError:
-            return Unreadable(None, "invalid_encoding", None)
+            return UnreadableItem(None, "invalid_encoding", None)
         except (msgspec.DecodeError, RecursionError):
-            return Unreadable(None, "malformed_json", None)
+            return UnreadableItem(None, "malformed_json", None)
 
     def _name(self, raw: msgspec.Raw) -> Any:
         try:
@@ -156,7 +156,7 @@ def bulk_answer(call: CallRequest, items_in: Sequence[Any], readable: Iterable[O
     found = iter(readable)
     items = [
         _refused(call, item.external_id, item.code, item.field)
-        if isinstance(item, Unreadable)
+        if isinstance(item, UnreadableItem)
         else _item_out(call, item.external_id, next(found))
         for item in items_in
     ]

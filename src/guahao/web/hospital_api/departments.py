@@ -9,7 +9,7 @@ import msgspec
 from guahao.flows.supply.feeding import WantedDepartment, list_departments, publish_departments
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.text import prose
-from guahao.rules.supply.feeding import KnownDepartment
+from guahao.rules.supply.feeding import StoredDepartment
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, CallRequest
@@ -112,7 +112,7 @@ async def _listed(call: CallRequest) -> Answer:
     return json_answer(HospitalDepartmentList([_out(one) for one in found]))
 
 
-def _out(one: KnownDepartment) -> HospitalDepartmentOut:
+def _out(one: StoredDepartment) -> HospitalDepartmentOut:
     department = one.department
     return HospitalDepartmentOut(
         one.id,

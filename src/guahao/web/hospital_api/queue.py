@@ -20,7 +20,7 @@ from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, CallRequest
 from guahao.web.hospital_api.attendance import RESULTS
-from guahao.web.hospital_api.bulk import BulkReader, ItemsMax, Unreadable, counted
+from guahao.web.hospital_api.bulk import BulkReader, ItemsMax, UnreadableItem, counted
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import Id, read_body
 from guahao.words.text import Words
@@ -134,7 +134,7 @@ async def _report(call: CallRequest) -> Answer:
     found = iter(await report(call.services.platform, call.client, reports))
     shown = [
         _refused(call, item.id, item.code, item.field)
-        if isinstance(item, Unreadable)
+        if isinstance(item, UnreadableItem)
         else _item_out(call, item.appointment_id, next(found))
         for item in items
     ]

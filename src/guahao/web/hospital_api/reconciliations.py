@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from guahao.flows.integration import reconciling as flows
-from guahao.flows.integration.reconciling import Listed, Report
+from guahao.flows.integration.reconciling import Listed, ReconciliationDetail
 from guahao.flows.supply.feeding import ITEMS_MAX
 from guahao.rules.integration.clients import Scope
 from guahao.rules.integration.reconciling import STATUSES, Cure, Difference, ListRefusal, HospitalListItem
@@ -227,7 +227,7 @@ async def _one(call: CallRequest) -> Answer:
     return json_answer(_report_out(found, call.language))
 
 
-def _report_out(report: Report, language: Language) -> ReconciliationReport:
+def _report_out(report: ReconciliationDetail, language: Language) -> ReconciliationReport:
     differences = [_difference_out(one, language) for one in report.differences]
     return ReconciliationReport(*[*_numbers(report.reconciliation), differences])
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote_plus
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from guahao.flows.integration.clients import Proven, prove
+from guahao.flows.integration.clients import ProvenClient, prove
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.outcomes import Throttled
 from guahao.web.api.services import Route
@@ -154,7 +154,7 @@ async def _token(access: Access, call: CallRequest) -> Answer:
             call, _OAuthError("temporarily_unavailable", 429), proven.retry_after_seconds
         )
     call.caller = proven.client
-    if not isinstance(proven, Proven):
+    if not isinstance(proven, ProvenClient):
         answer = _refusal(call, _OAuthError("invalid_client", 401, basic=shown.basic))
         call.why = proven.reason
         return answer

@@ -12,9 +12,9 @@ import jwt
 from litestar.types import Scope
 
 from guahao.clock import Clock
-from guahao.flows.integration.clients import Proven
+from guahao.flows.integration.clients import ProvenClient
 from guahao.rules.integration import clients
-from guahao.rules.integration.clients import Claims
+from guahao.rules.integration.clients import ClientClaims
 from guahao.web.http.reading import ProblemError, header
 
 LIFETIME_SECONDS = 900
@@ -32,7 +32,7 @@ class HospitalTokens:
         self._key = key
         self._clock = clock
 
-    def issue(self, proven: Proven, scopes: Collection[clients.Scope]) -> str:
+    def issue(self, proven: ProvenClient, scopes: Collection[clients.Scope]) -> str:
         """A token of this client for these scopes, valid for LIFETIME_SECONDS."""
         now = int(self._clock().timestamp())
         claims = {
@@ -45,7 +45,7 @@ class HospitalTokens:
         }
         return jwt.encode(claims, self._key, _ALGORITHM)
 
-    def claims_of(self, scope: Scope) -> Claims:
+    def claims_of(self, scope: Scope) -> ClientClaims:
         """What the request's token says; raises ProblemError (401) where it is none of ours."""
         authorization = header(scope, b"authorization") or b""
         if authorization[: len(_SCHEME)].lower() != _SCHEME:
@@ -61,6 +61,6 @@ class HospitalTokens:
             )
             scopes = frozenset(str(claims["scope"]).split())
             expired = self._clock().timestamp() >= float(claims["exp"])
-            return Claims(int(claims["sub"]), int(claims["secret"]), scopes, expired)
+            return ClientClaims(int(claims["sub"]), int(claims["secret"]), scopes, expired)
         except (jwt.InvalidTokenError, ValueError, TypeError):
             raise ProblemError("token_invalid") from None

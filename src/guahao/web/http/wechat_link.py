@@ -31,7 +31,7 @@ _LOGINS_MAX = 4  # with their paths well within the 4 KB of a cookie
 _OPENID = "wechat-openid"
 
 
-class Login(msgspec.Struct):
+class PendingLogin(msgspec.Struct):
     """A login in progress; `expires_at` in Unix seconds."""
 
     state: str
@@ -42,7 +42,7 @@ class Login(msgspec.Struct):
 class _Logins(msgspec.Struct):
     """The logins in progress in this browser's tabs, the newest last."""
 
-    begun: list[Login]
+    begun: list[PendingLogin]
 
 
 class _Pending(msgspec.Struct):
@@ -55,11 +55,11 @@ class _Pending(msgspec.Struct):
 def save_login(platform: Platform, scope: Scope, state: str, next_path: str) -> Header:
     """Return the cookie that binds a state to this browser, beside those of its other tabs."""
     expires_at = platform.db.clock().timestamp() + LOGIN_SECONDS
-    begun = [*_begun(platform, scope), Login(state, next_path, expires_at)][-_LOGINS_MAX:]
+    begun = [*_begun(platform, scope), PendingLogin(state, next_path, expires_at)][-_LOGINS_MAX:]
     return _sealed_cookie(platform, _LOGIN, _Logins(begun), LOGIN_SECONDS)
 
 
-def login_under_way(platform: Platform, scope: Scope, state: str) -> Login | None:
+def login_under_way(platform: Platform, scope: Scope, state: str) -> PendingLogin | None:
     """Return the login that this browser began with the state; None where there is none or it
     has expired.
     """
@@ -70,7 +70,7 @@ def login_under_way(platform: Platform, scope: Scope, state: str) -> Login | Non
     return None
 
 
-def _begun(platform: Platform, scope: Scope) -> list[Login]:
+def _begun(platform: Platform, scope: Scope) -> list[PendingLogin]:
     kept = _read(platform, scope, _LOGIN, _Logins)
     begun = [] if kept is None else kept.begun
     return [login for login in begun if not _is_over(platform, login.expires_at)]

@@ -17,7 +17,7 @@ from guahao.rules.kernel.limits import CITY_TIME, ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.supply.planning import CAPACITY_MAX, WEEKDAYS
 from guahao.rules.supply.stops import StopRefusal
-from guahao.store.supply.stops import Affected, Scope, Stop
+from guahao.store.supply.stops import Affected, StopScope, Stop
 from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.scheduling.schedule_forms import SCHEDULER
 from guahao.web.staff import StaffPage, StaffRoute
@@ -42,13 +42,13 @@ def stop_routes() -> list[StaffRoute]:
     ]
 
 
-def _scope(given: dict[str, str]) -> Scope | None:
+def _scope(given: dict[str, str]) -> StopScope | None:
     """What was asked for; None where the dates are missing."""
     first = read_date(given.get("first", ""))
     last = read_date(given.get("last", "")) or first
     if first is None or last is None:
         return None
-    return Scope(
+    return StopScope(
         first,
         last,
         read_number(given["department"]) if given.get("department") else None,

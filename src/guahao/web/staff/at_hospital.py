@@ -19,7 +19,7 @@ ANY = "/staff/hospitals/{hospital_id}"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HospitalContext:
     """Which hospital a page is of, who acts there, and the address its pages begin with.
 
     `hospital` None: of their own, which they need not be told.
@@ -30,15 +30,15 @@ class Place:
     hospital: HospitalRecord | None
 
 
-async def place_of(page: StaffPage) -> Place:
+async def place_of(page: StaffPage) -> HospitalContext:
     """Return the hospital of its staff, or that of an administrator's path."""
     if page.staff.role in HOSPITAL_ROLES:
-        return Place(page.staff, OWN, None)
+        return HospitalContext(page.staff, OWN, None)
     id = read_id(page.request, "hospital_id", "not_found")
     found = await hospitals.one(page.services.platform, id)
     if found is None:
         raise ProblemError("not_found")
-    return Place(page.staff.acting_for(id), ANY.format(hospital_id=id), found)
+    return HospitalContext(page.staff.acting_for(id), ANY.format(hospital_id=id), found)
 
 
 def at_both(method: str, path: str, handler: Handler) -> tuple[StaffRoute, StaffRoute]:

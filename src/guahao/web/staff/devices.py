@@ -10,7 +10,7 @@ import secrets
 
 import msgspec
 
-from guahao.flows.staff.logins import Device, Origin
+from guahao.flows.staff.logins import StaffDevice, Origin
 from guahao.web.framework import cookies as cookie_names
 from guahao.web.staff.page import StaffPage
 
@@ -26,7 +26,7 @@ def origin_of(page: StaffPage) -> Origin:
     """Return where a log-in comes from: the caller, and the device if it is known."""
     caller = page.services.callers.of(page.request.scope)
     kept = _kept(page)
-    return Origin(caller, None if kept is None else Device(kept.id, tuple(kept.logins)))
+    return Origin(caller, None if kept is None else StaffDevice(kept.id, tuple(kept.logins)))
 
 
 def remember(page: StaffPage, login: str) -> None:

@@ -10,7 +10,7 @@ import segno
 from litestar.types import ASGIApp
 
 from guahao.flows.staff import logins as flows
-from guahao.flows.staff.logins import HalfLogin, Login
+from guahao.flows.staff.logins import HalfLogin, StaffLogin
 from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import typed
 from guahao.rules.staff.logins import LoginRefusal
@@ -174,7 +174,7 @@ async def _enrol(page: StaffPage) -> ASGIApp:
     code = page.form.get("code", "")
     outcome = await flows.enrol(page.services.platform, page.token, code, origin_of(page))
     match outcome:
-        case Login() as login:
+        case StaffLogin() as login:
             return _logged_in(page, login)
         case Refused():
             note(page.request.scope, SecurityEvent.STAFF_SECOND_FACTOR_FAILED)
@@ -200,7 +200,7 @@ async def _take_code(page: StaffPage) -> ASGIApp:
     platform, origin = page.services.platform, origin_of(page)
     outcome = await flows.show_second_factor(platform, page.token, code, origin)
     match outcome:
-        case Login() as login:
+        case StaffLogin() as login:
             return _logged_in(page, login)
         case Refused():
             note(page.request.scope, SecurityEvent.STAFF_SECOND_FACTOR_FAILED)
@@ -212,7 +212,7 @@ async def _take_code(page: StaffPage) -> ASGIApp:
             assert_never(never)
 
 
-def _logged_in(page: StaffPage, login: Login) -> ASGIApp:
+def _logged_in(page: StaffPage, login: StaffLogin) -> ASGIApp:
     page.set_cookie(cookie_names.STAFF, login.token)
     remember(page, login.staff.login)
     return page.redirect(local_path(page.back(HOME_PATH), HOME_PATH))

@@ -9,7 +9,7 @@ from guahao.words.text import Words
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class NavigationEntry:
     """A place in the navigation; `tab` is what its pages call themselves."""
 
     tab: str
@@ -20,132 +20,132 @@ class Entry:
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 ENTRIES = (
-    Entry(
+    NavigationEntry(
         "overview",
         "/staff/overview",
         Words("概况"),
         frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
     ),
-    Entry(
+    NavigationEntry(
         "call_overview",
         "/staff/calls/overview",
         Words("客服总览"),
         frozenset({Role.SUPERVISOR}),
     ),
-    Entry("calls", "/staff/calls", Words("来电"), CALL_CENTRE_ROLES),
-    Entry("tasks", "/staff/tasks", Words("待回电"), CALL_CENTRE_ROLES),
-    Entry("moves", "/staff/moves", Words("待审批"), frozenset({Role.SUPERVISOR})),
-    Entry("supply", "/staff/supply", Words("号源"), CALL_CENTRE_ROLES),
-    Entry("window", "/staff/window", Words("取号"), frozenset({Role.CLERK})),
-    Entry(
+    NavigationEntry("calls", "/staff/calls", Words("来电"), CALL_CENTRE_ROLES),
+    NavigationEntry("tasks", "/staff/tasks", Words("待回电"), CALL_CENTRE_ROLES),
+    NavigationEntry("moves", "/staff/moves", Words("待审批"), frozenset({Role.SUPERVISOR})),
+    NavigationEntry("supply", "/staff/supply", Words("号源"), CALL_CENTRE_ROLES),
+    NavigationEntry("window", "/staff/window", Words("取号"), frozenset({Role.CLERK})),
+    NavigationEntry(
         "today",
         "/staff/window/today",
         Words("今日名单"),
         frozenset({Role.CLERK}),
     ),
-    Entry("queues", "/staff/window/queues", Words("叫号", "navigation"), frozenset({Role.CLERK})),
-    Entry("counter", "/staff/window/counter", Words("窗口号"), frozenset({Role.CLERK})),
-    Entry(
+    NavigationEntry("queues", "/staff/window/queues", Words("叫号", "navigation"), frozenset({Role.CLERK})),
+    NavigationEntry("counter", "/staff/window/counter", Words("窗口号"), frozenset({Role.CLERK})),
+    NavigationEntry(
         "persons",
         "/staff/window/persons",
         Words("就诊人登记", "navigation"),
         frozenset({Role.CLERK}),
     ),
-    Entry(
+    NavigationEntry(
         "unverified",
         "/staff/window/unverified",
         Words("待确认", "navigation"),
         frozenset({Role.CLERK}),
     ),
-    Entry("stopped", "/staff/window/stops", Words("停诊患者"), frozenset({Role.CLERK})),
-    Entry(
+    NavigationEntry("stopped", "/staff/window/stops", Words("停诊患者"), frozenset({Role.CLERK})),
+    NavigationEntry(
         "hospital_overview",
         "/staff/schedule/overview",
         Words("今日概况"),
         frozenset({Role.CLERK, Role.SCHEDULER}),
     ),
-    Entry("schedule", "/staff/schedule", Words("排班"), frozenset({Role.SCHEDULER})),
-    Entry("calendar", "/staff/schedule/calendar", Words("节假日"), frozenset({Role.SCHEDULER})),
-    Entry(
+    NavigationEntry("schedule", "/staff/schedule", Words("排班"), frozenset({Role.SCHEDULER})),
+    NavigationEntry("calendar", "/staff/schedule/calendar", Words("节假日"), frozenset({Role.SCHEDULER})),
+    NavigationEntry(
         "import",
         "/staff/schedule/import",
         Words("导入导出"),
         frozenset({Role.SCHEDULER}),
     ),
-    Entry("stop", "/staff/schedule/stop", Words("停诊", "navigation"), frozenset({Role.SCHEDULER})),
-    Entry(
+    NavigationEntry("stop", "/staff/schedule/stop", Words("停诊", "navigation"), frozenset({Role.SCHEDULER})),
+    NavigationEntry(
         "rules",
         "/staff/schedule/rules",
         Words("预约规则"),
         frozenset({Role.SCHEDULER}),
     ),
-    Entry(
+    NavigationEntry(
         "release",
         "/staff/schedule/release",
         Words("放号方式"),
         frozenset({Role.SCHEDULER}),
     ),
-    Entry(
+    NavigationEntry(
         "departments",
         "/staff/schedule/departments",
         Words("科室"),
         frozenset({Role.SCHEDULER}),
     ),
-    Entry("push", "/staff/schedule/push", Words("推送"), frozenset({Role.SCHEDULER})),
-    Entry(
+    NavigationEntry("push", "/staff/schedule/push", Words("推送"), frozenset({Role.SCHEDULER})),
+    NavigationEntry(
         "api_calls",
         "/staff/schedule/api-calls",
         Words("接口记录"),
         frozenset({Role.SCHEDULER}),
     ),
-    Entry(
+    NavigationEntry(
         "no_shows",
         "/staff/no-shows",
         Words("爽约名单", "navigation"),
         frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR}),
     ),
-    Entry(
+    NavigationEntry(
         "account_reviews",
         "/staff/account-reviews",
         Words("异常账户"),
         frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR}),
     ),
-    Entry(
+    NavigationEntry(
         "privacy",
         "/staff/privacy",
         Words("个人信息", "navigation"),
         frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR}),
     ),
-    Entry(
+    NavigationEntry(
         "release_hour",
         "/staff/release",
         Words("放号实况"),
         frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR}),
     ),
-    Entry(
+    NavigationEntry(
         "reports",
         "/staff/reports",
         Words("统计"),
         frozenset({Role.SCHEDULER, Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR}),
     ),
-    Entry(
+    NavigationEntry(
         "reconciliations",
         "/staff/schedule/reconciliations",
         Words("对账"),
         frozenset({Role.SCHEDULER}),
     ),
-    Entry("hospitals", "/staff/hospitals", Words("医院"), _ADMINISTRATOR),
-    Entry("pushes", "/staff/pushes", Words("医院推送"), _ADMINISTRATOR),
-    Entry("calendar", "/staff/calendar", Words("节假日"), _ADMINISTRATOR),
-    Entry("policy", "/staff/policy", Words("政策"), _ADMINISTRATOR),
-    Entry(
+    NavigationEntry("hospitals", "/staff/hospitals", Words("医院"), _ADMINISTRATOR),
+    NavigationEntry("pushes", "/staff/pushes", Words("医院推送"), _ADMINISTRATOR),
+    NavigationEntry("calendar", "/staff/calendar", Words("节假日"), _ADMINISTRATOR),
+    NavigationEntry("policy", "/staff/policy", Words("政策"), _ADMINISTRATOR),
+    NavigationEntry(
         "reconciliations",
         "/staff/reconciliations",
         Words("对账"),
         frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
     ),
-    Entry("staff", "/staff/members", Words("人员"), _ADMINISTRATOR),
-    Entry(
+    NavigationEntry("staff", "/staff/members", Words("人员"), _ADMINISTRATOR),
+    NavigationEntry(
         "trail",
         "/staff/trail",
         Words("操作记录"),
@@ -165,7 +165,7 @@ _LANDINGS = {
 }
 
 
-def entries_for(role: Role) -> list[Entry]:
+def entries_for(role: Role) -> list[NavigationEntry]:
     """Return what a role sees, in order."""
     return [entry for entry in ENTRIES if role in entry.roles]
 

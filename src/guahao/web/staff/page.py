@@ -26,7 +26,7 @@ from guahao.web.http.limits import Callers
 from guahao.web.http.reading import ApiRequest, ProblemError, header
 from guahao.web.staff import sending
 from guahao.web.staff.keys import KEYS
-from guahao.web.staff.navigation import Entry, entries_for
+from guahao.web.staff.navigation import NavigationEntry, entries_for
 from guahao.web.staff.problem_words import words_for
 from guahao.web.staff.sending import Sending, new_key, send
 from guahao.web.words.replies import Replies
@@ -104,7 +104,7 @@ class StaffPage(BasePage):
         self.csrf_given, self.form_key = given, self.form.pop(sending.FIELD, "")
 
     @property
-    def navigation(self) -> list[Entry]:
+    def navigation(self) -> list[NavigationEntry]:
         """Where this role may go."""
         return [] if self.member is None else entries_for(self.member.role)
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from guahao.web.wechat.routes import routes
-from guahao.web.wechat.services import Connection, Services
+from guahao.web.wechat.services import WechatConnection, Services
 
-__all__ = ["Connection", "Services", "routes"]
+__all__ = ["Services", "WechatConnection", "routes"]

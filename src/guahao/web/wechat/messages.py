@@ -10,7 +10,7 @@ import structlog
 from litestar.types import Scope
 from psycopg import OperationalError
 
-from guahao.flows.messages.wechat import Replayed, Reply, receive
+from guahao.flows.messages.wechat import Replayed, WechatReply, receive
 from guahao.security_log import SecurityEvent, note
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ApiRequest
@@ -72,7 +72,7 @@ class Messages:
             return _refused(request)
         return _accepted() if reply is None else self._replied(message, reply, int(now))
 
-    def _replied(self, message: Incoming, reply: Reply, now: int) -> Answer:
+    def _replied(self, message: Incoming, reply: WechatReply, now: int) -> Answer:
         return self._written(
             message, say(self._services.platform, reply, self._services.refused_text), now
         )
@@ -82,18 +82,18 @@ class Messages:
         body = self._services.connection.callback.reply(xml, now, secrets.token_hex(8))
         return Answer(200, body.encode(), [_XML, _NO_STORE])
 
-    def _reply_later(self, working: asyncio.Task[Reply | Replayed | None], openid: str) -> None:
+    def _reply_later(self, working: asyncio.Task[WechatReply | Replayed | None], openid: str) -> None:
         late = asyncio.create_task(self._answer_late(working, openid))
         self._late.add(late)
         late.add_done_callback(self._late.discard)
 
     async def _answer_late(
-        self, working: asyncio.Task[Reply | Replayed | None], openid: str
+        self, working: asyncio.Task[WechatReply | Replayed | None], openid: str
     ) -> None:
         """Send the reply as a customer-service message, since WeChat no longer waits for it."""
         try:
             reply = await working
-            if isinstance(reply, Reply):
+            if isinstance(reply, WechatReply):
                 said = say(self._services.platform, reply, self._services.refused_text)
                 text = said.as_text() if isinstance(said, Card) else said
                 await self._services.connection.follow_up(openid, text)

@@ -19,7 +19,7 @@ from guahao.words.text import Words
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class WechatConnection:
     """The connection to WeChat. `follow_up` sends a text to an openid when a reply is late."""
 
     callback: Callback
@@ -38,7 +38,7 @@ class Services:
 
     platform: Platform
     replies: Replies
-    connection: Connection
+    connection: WechatConnection
     log_in: Callable[[Scope, int], Awaitable[tuple[bytes, bytes]]]
     is_logged_in: Callable[[Scope], Awaitable[bool]]
     failed_page: Callable[[ApiRequest, int, Words, str], Answer]

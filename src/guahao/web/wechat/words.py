@@ -13,9 +13,9 @@ from guahao.flows.messages.wechat import (
     Bookings,
     NotAccepted,
     Places,
-    Reply,
+    WechatReply,
     ToBook,
-    Topic,
+    ReplyTopic,
 )
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.kernel.outcomes import Refusal, Refused, Throttled
@@ -143,7 +143,7 @@ _APPLICATION_STATES = {
 _OWN_APPLICATIONS = Words("我的候补", "chat")
 
 
-def say(platform: Platform, reply: Reply, refused: SayRefused) -> str | Card:
+def say(platform: Platform, reply: WechatReply, refused: SayRefused) -> str | Card:
     """Write a reply: a text, or a card for a single hospital or department.
 
     `refused`: the sentence of a refused booking.
@@ -167,31 +167,31 @@ def say(platform: Platform, reply: Reply, refused: SayRefused) -> str | Card:
         case NotAccepted():
             reason = refused(outcome.refused, language)
             return _filled(platform, _OFFER_REFUSED, language, reason=reason)
-        case Topic():
+        case ReplyTopic():
             return _topic(platform, outcome, language)
 
 
 _SENTENCES = {
-    Topic.HELP: _ASK,
-    Topic.AGENT: _AGENT,
-    Topic.NO_SUCH_BOOKING: _NO_SUCH_BOOKING,
-    Topic.NO_OFFER: _NO_OFFER,
-    Topic.OFFER_DECLINED: _OFFER_DECLINED,
-    Topic.SEVERAL_OFFERS: _SEVERAL_OFFERS,
+    ReplyTopic.HELP: _ASK,
+    ReplyTopic.AGENT: _AGENT,
+    ReplyTopic.NO_SUCH_BOOKING: _NO_SUCH_BOOKING,
+    ReplyTopic.NO_OFFER: _NO_OFFER,
+    ReplyTopic.OFFER_DECLINED: _OFFER_DECLINED,
+    ReplyTopic.SEVERAL_OFFERS: _SEVERAL_OFFERS,
 }
 
 
-def _topic(platform: Platform, topic: Topic, language: Language) -> str:
+def _topic(platform: Platform, topic: ReplyTopic, language: Language) -> str:
     match topic:
-        case Topic.WELCOME:
+        case ReplyTopic.WELCOME:
             link = _link(_login(platform, "/patients"), _REGISTER.of(language))
             return _filled(platform, _WELCOME, language, register=link)
-        case Topic.UNCLEAR:
+        case ReplyTopic.UNCLEAR:
             return _UNCLEAR.of(language) + _filled(platform, _ASK, language)
-        case Topic.CANCEL:
+        case ReplyTopic.CANCEL:
             by_patient = "patient" in platform.policy_today.cancel_channels
             return _filled(platform, _CANCEL[by_patient], language)
-        case Topic.BIND_FIRST:
+        case ReplyTopic.BIND_FIRST:
             link = _link(_login(platform, "/bookings"), _PROVE.of(language))
             return _filled(platform, _BIND_FIRST, language, register=link)
         case _:

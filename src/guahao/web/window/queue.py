@@ -12,7 +12,7 @@ from guahao.flows.hall.queues import ROOM_MAX
 from guahao.rules.hall.calling import BEHIND, BEHIND_MAX, CallRefusal, QueueAct
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import typed
-from guahao.store.hall.queues import Notice
+from guahao.store.hall.queues import QueueNotice
 from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.window.window import CLERK
@@ -107,7 +107,7 @@ async def _announce(page: StaffPage) -> ASGIApp:
     minutes = as_id(page.form.get("minutes", ""))
     notice = None
     if kind in _KINDS:
-        notice = Notice(
+        notice = QueueNotice(
             kind,
             minutes if kind == "delayed" and minutes in _DELAYS else None,
             room if kind == "moved" else "",

@@ -36,7 +36,7 @@ _HEADLINES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class WindowAnswer:
     """What the clerk is told, large: a headline, and what to say or do."""
 
     good: bool
@@ -81,9 +81,9 @@ async def _hand_out(page: StaffPage) -> ASGIApp:
     return page.show("staff/window.html", verdict=verdict)
 
 
-def _verdict(page: StaffPage, answer: AppointmentView | NotHandedOut | TooManyGuesses) -> Verdict:
+def _verdict(page: StaffPage, answer: AppointmentView | NotHandedOut | TooManyGuesses) -> WindowAnswer:
     if isinstance(answer, AppointmentView):
-        return Verdict(
+        return WindowAnswer(
             True,
             page.say("已取号"),
             page.say("请告诉患者：到{department}候诊。", department=_department(page, answer)),
@@ -91,7 +91,7 @@ def _verdict(page: StaffPage, answer: AppointmentView | NotHandedOut | TooManyGu
             masked_name(answer.patient.name),
         )
     if isinstance(answer, TooManyGuesses):
-        return Verdict(
+        return WindowAnswer(
             False,
             page.say("错误次数过多"),
             page.say(

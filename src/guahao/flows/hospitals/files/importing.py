@@ -19,7 +19,7 @@ from guahao.flows.hospitals.files.previews import (
     read_upload,
     save_upload,
 )
-from guahao.flows.hospitals.files.reading import Found, HospitalFileFault, HospitalRow, read
+from guahao.flows.hospitals.files.reading import HospitalRows, HospitalFileFault, HospitalRow, read
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.hospitals.hospital_rules import DatedRules
@@ -28,7 +28,7 @@ from guahao.rules.hospitals.importing import FileRefusal
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Staff, Who
-from guahao.sheets.faults import Fault, Unreadable
+from guahao.sheets.faults import Fault, UnreadableFile
 from guahao.sheets.values import CellFault
 from guahao.store.hospitals import hospital_imports as import_store
 from guahao.store.hospitals import hospital_rules as rules_store
@@ -50,7 +50,7 @@ class Addition:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class HospitalChange:
     """A hospital that the file changes; each of `fields`: its name, as it was, as it will be."""
 
     sheet: str
@@ -62,7 +62,7 @@ class Change:
     fields: list[tuple[str, Any, Any]]
 
 
-class Preview(FilePreview[Addition, Change]):
+class Preview(FilePreview[Addition, HospitalChange]):
     """What a file of hospitals would do."""
 
 
@@ -92,7 +92,7 @@ async def preview_of(
 ) -> Preview:
     """Return what a file would do."""
     found = await read_upload(read, filename, content, include_hidden=include_hidden)
-    if isinstance(found, Unreadable):
+    if isinstance(found, UnreadableFile):
         return Preview(found)
     async with platform.db.transaction() as tx:
         return await _compare(tx, found)
@@ -125,10 +125,10 @@ async def apply(
 
 
 async def _apply(
-    act: Acting, found: Found | Unreadable, seen: str | None
+    act: Acting, found: HospitalRows | UnreadableFile, seen: str | None
 ) -> Preview | Refused[FileRefusal]:
     """Apply a file under the locks of the directory and of every hospital that changes, by id."""
-    if isinstance(found, Unreadable):
+    if isinstance(found, UnreadableFile):
         return Refused(FileRefusal.FAULTY)
     await store.lock_directory(act.tx)
     await rules_store.lock_hospitals(act.tx, [row.code for row in found.rows])
@@ -156,7 +156,7 @@ async def _write(act: Acting, preview: Preview) -> None:
 # Comparing ----------------------------------------------------------------------------------
 
 
-async def _compare(tx: Tx, found: Found) -> Preview:
+async def _compare(tx: Tx, found: HospitalRows) -> Preview:
     known = {one.code: one for one in await store.every(tx)}
     rules = await rules_store.of_all(tx, tx.now.date() + ONE_DAY)
     faults = [
@@ -211,7 +211,7 @@ def _addition(row: HospitalRow) -> Addition:
     return Addition(row.row.sheet, row.row.number, row.code, facts, rules)
 
 
-def _change(row: HospitalRow, record: HospitalRecord, before: HospitalRules) -> Change:
+def _change(row: HospitalRow, record: HospitalRecord, before: HospitalRules) -> HospitalChange:
     facts = replace(record.facts, **row.facts)
     rules = replace(before, **row.rules)  # type: ignore[arg-type]
     was = {**asdict(record.facts), **asdict(before)}
@@ -219,7 +219,7 @@ def _change(row: HospitalRow, record: HospitalRecord, before: HospitalRules) -> 
     names = [one.name for one in c.HEADINGS if one.name in was]
     changed = [(name, was[name], will[name]) for name in names if was[name] != will[name]]
     place = (row.row.sheet, row.row.number)
-    return Change(*place, record, facts, rules, before, changed)
+    return HospitalChange(*place, record, facts, rules, before, changed)
 
 
 async def every(platform: Platform) -> list[tuple[HospitalRecord, HospitalRules]]:

@@ -12,7 +12,7 @@ from guahao.rules.hospitals.importing import FileRefusal, decide_file
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff
 from guahao.sheets.book import Book, Limits
-from guahao.sheets.faults import Fault, Unreadable
+from guahao.sheets.faults import Fault, UnreadableFile
 from guahao.sheets.hidden import LeftOut, without_hidden
 from guahao.sheets.read import read_book
 from guahao.store.hospitals import hospital_imports as store
@@ -38,7 +38,7 @@ _Preview = TypeVar("_Preview")
 class FilePreview(Generic[_Addition, _Change]):
     """What a file would do; with any fault, nothing."""
 
-    unreadable: Unreadable | None = None
+    unreadable: UnreadableFile | None = None
     faults: list[Fault] = field(default_factory=list)
     additions: list[_Addition] = field(default_factory=list)
     changes: list[_Change] = field(default_factory=list)
@@ -94,10 +94,10 @@ async def save_upload(
 
 async def read_upload(
     read: Callable[[Book], _FoundT], filename: str, content: bytes, *, include_hidden: bool
-) -> _FoundT | Unreadable:
+) -> _FoundT | UnreadableFile:
     """Return what `read` finds in a file, off the event loop."""
     book = await asyncio.to_thread(read_book, content, filename, LIMITS)
-    if isinstance(book, Unreadable):
+    if isinstance(book, UnreadableFile):
         return book
     left_out: list[LeftOut] = []
     if not include_hidden:

@@ -13,7 +13,7 @@ from guahao.rules.hospitals.hospitals import LENGTHS, code_fault, is_phone, lost
 from guahao.sheets import values
 from guahao.sheets.book import Book, Row, Value, column_letter
 from guahao.sheets.faults import Fault, shown
-from guahao.sheets.headings import Table, find_table, table_faults
+from guahao.sheets.headings import HeadedTable, find_table, table_faults
 from guahao.sheets.hidden import LeftOut
 from guahao.sheets.values import CellFault, Wrong
 
@@ -43,7 +43,7 @@ class HospitalRow:
     """
 
     row: Row
-    table: Table
+    table: HeadedTable
     code: str
     facts: dict[str, str]
     rules: dict[str, int | time | None]
@@ -59,7 +59,7 @@ class HospitalRow:
 
 
 @dataclass(slots=True)
-class Found:
+class HospitalRows:
     """Rows without a fault of their own, all rows with a code, faults; filled as it is read."""
 
     rows: list[HospitalRow] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Found:
     may_hide_rows: bool = False
 
 
-def fault_of(table: Table, row: Row, column: str, word: str, detail: dict[str, object]) -> Fault:
+def fault_of(table: HeadedTable, row: Row, column: str, word: str, detail: dict[str, object]) -> Fault:
     """A fault of a cell, named by its column."""
     index = table.columns.get(column)
     if index is None:
@@ -78,9 +78,9 @@ def fault_of(table: Table, row: Row, column: str, word: str, detail: dict[str, o
     return Fault(*place, word, shown(row.cell(index).value), detail)
 
 
-def read(book: Book) -> Found:
+def read(book: Book) -> HospitalRows:
     """All hospitals of a file, in its order, and every fault of its cells."""
-    found = Found()
+    found = HospitalRows()
     tables = [one for one in (find_table(sheet, c.HEADINGS) for sheet in book.sheets) if one]
     if not tables:
         name = book.sheets[0].name if book.sheets else ""
@@ -107,7 +107,7 @@ def _twice(rows: Sequence[HospitalRow]) -> list[Fault]:
     return faults
 
 
-def _read_row(table: Table, row: Row, found: Found) -> None:
+def _read_row(table: HeadedTable, row: Row, found: HospitalRows) -> None:
     reader = _RowReader(table, row)
     read_row = HospitalRow(row, table, reader.code(), reader.facts(), reader.rules())
     if read_row.code:
@@ -121,7 +121,7 @@ def _read_row(table: Table, row: Row, found: Found) -> None:
 class _RowReader:
     """One row; tells what is wrong with every cell of it, not only the first."""
 
-    def __init__(self, table: Table, row: Row) -> None:
+    def __init__(self, table: HeadedTable, row: Row) -> None:
         self._table = table
         self._row = row
         self.faults: list[Fault] = []

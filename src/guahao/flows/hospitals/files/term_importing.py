@@ -21,7 +21,7 @@ from guahao.rules.hospitals.importing import FileRefusal
 from guahao.rules.hospitals.search_terms import SearchTerm, TermFacts, key_of
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Staff
-from guahao.sheets.faults import Unreadable
+from guahao.sheets.faults import UnreadableFile
 from guahao.store.hospitals import hospital_imports as import_store
 from guahao.store.hospitals import search_terms as store
 
@@ -99,8 +99,8 @@ async def confirm(
         return preview
 
 
-def _compared(found: FoundTerms | Unreadable, existing: list[SearchTerm]) -> TermPreview:
-    if isinstance(found, Unreadable):
+def _compared(found: FoundTerms | UnreadableFile, existing: list[SearchTerm]) -> TermPreview:
+    if isinstance(found, UnreadableFile):
         return TermPreview(found)
     if found.faults:
         faults = sorted(found.faults, key=lambda fault: (fault.sheet, fault.row))

@@ -21,8 +21,8 @@ from guahao.rules.hospitals.search_terms import fault_of as term_fault_of
 from guahao.rules.kernel.text import prose
 from guahao.sheets import values
 from guahao.sheets.book import Book, Row
-from guahao.sheets.faults import Fault, Unreadable
-from guahao.sheets.headings import Heading, Table, find_table, folded, table_faults
+from guahao.sheets.faults import Fault, UnreadableFile
+from guahao.sheets.headings import Heading, HeadedTable, find_table, folded, table_faults
 from guahao.sheets.hidden import LeftOut
 from guahao.sheets.read import read_book
 from guahao.sheets.values import CellFault, Wrong
@@ -80,7 +80,7 @@ class TermRow:
     """A term as a row has it."""
 
     row: Row
-    table: Table
+    table: HeadedTable
     facts: TermFacts
 
     @property
@@ -129,7 +129,7 @@ def _twice(rows: Iterable[TermRow]) -> list[Fault]:
     return faults
 
 
-def _read_row(table: Table, row: Row, found: FoundTerms) -> None:
+def _read_row(table: HeadedTable, row: Row, found: FoundTerms) -> None:
     cells = {
         heading.name: row.cell(table.columns[heading.name]).value
         for heading in HEADINGS
@@ -184,7 +184,7 @@ def shipped() -> bytes:
 def shipped_terms() -> list[TermFacts]:
     """Return the terms of the list that comes with the platform."""
     book = read_book(shipped(), SHIPPED)
-    assert not isinstance(book, Unreadable)
+    assert not isinstance(book, UnreadableFile)
     found = read(book)
     assert not found.faults, found.faults
     return [row.facts for row in found.rows]

@@ -32,7 +32,7 @@ from guahao.rules.supply.bulk import (
     refused_weeks,
 )
 from guahao.rules.supply.changes import (
-    SessionFacts,
+    StoredSession,
     SessionRefused,
     SessionTerms,
     UpsertResult,
@@ -54,7 +54,7 @@ class ChangedSession:
     """A selected session, what it would be, and whether the law allows it."""
 
     id: int
-    facts: SessionFacts
+    facts: StoredSession
     after: SessionTerms
     outcome: UpsertResult | SessionRefused
 

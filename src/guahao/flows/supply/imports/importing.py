@@ -31,8 +31,8 @@ from guahao.rules.staff.staff import Staff, Who
 from guahao.rules.supply.importing import Conflict, ImportRefusal, decide_row
 from guahao.rules.supply.planning import ROLLED_DAYS
 from guahao.sheets.book import Book, Limits, Row
-from guahao.sheets.faults import Fault, Unreadable
-from guahao.sheets.headings import Table
+from guahao.sheets.faults import Fault, UnreadableFile
+from guahao.sheets.headings import HeadedTable
 from guahao.sheets.hidden import LeftOut, without_hidden
 from guahao.sheets.read import read_book
 from guahao.store.hospitals import titles
@@ -236,7 +236,7 @@ async def _check(platform: Platform, it: Import, show_progress: Progress) -> Non
     known = reading.directory(it.hospital_id, codes, departments)
     await show_progress("reading", 0, 0)
     book = await asyncio.to_thread(read_book, content, it.filename, LIMITS)
-    if isinstance(book, Unreadable):
+    if isinstance(book, UnreadableFile):
         checked = Checked(unreadable=book.fault, unreadable_sheet=book.sheet)
         async with platform.db.transaction(hospital_id=it.hospital_id) as tx:
             if await store.lock_waiting(tx, it.id):
@@ -278,7 +278,7 @@ async def _read(
     return tables, found
 
 
-def _slice(table: Table, rows: Iterator[Row], known: Directory, today: date, found: Found) -> int:
+def _slice(table: HeadedTable, rows: Iterator[Row], known: Directory, today: date, found: Found) -> int:
     """Read the next rows; return how many there were."""
     taken = 0
     for taken, row in enumerate(islice(rows, _ROWS_A_SLICE), start=1):  # noqa: B007 - counted

@@ -30,10 +30,10 @@ from guahao.rules.supply.planning import (
 from guahao.sheets import values
 from guahao.sheets.book import Book, Row, Value, column_letter
 from guahao.sheets.faults import Fault, shown
-from guahao.sheets.headings import Heading, Table, find_table, table_faults
+from guahao.sheets.headings import Heading, HeadedTable, find_table, table_faults
 from guahao.sheets.values import CellFault, Wrong
 from guahao.store.supply.import_rows import ImportRow
-from guahao.store.supply.supply_imports import BookableDepartment
+from guahao.store.supply.supply_imports import ImportDepartment
 
 _IS_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 LAST_DAY = date(2199, 12, 31)  # of the calendar that the schema asserts
@@ -103,7 +103,7 @@ COLUMN_OF = {
 class Tables:
     """The tables of a file, the faults of their headings, and the sheets without a table."""
 
-    tables: list[Table]
+    tables: list[HeadedTable]
     faults: list[Fault]
     skipped: list[str]
 
@@ -124,8 +124,8 @@ class Directory:
 
     own_id: int | None
     hospital_ids: Mapping[str, int]
-    by_code: Mapping[tuple[int, str], BookableDepartment]
-    by_name: Mapping[tuple[int, str], list[BookableDepartment]]
+    by_code: Mapping[tuple[int, str], ImportDepartment]
+    by_name: Mapping[tuple[int, str], list[ImportDepartment]]
     _similar: dict[tuple[int, str], str] = field(default_factory=dict)
 
     def similar(self, hospital_id: int, name: str) -> str:
@@ -151,7 +151,7 @@ class Found:
 
 
 def directory(
-    own_id: int | None, hospital_ids: Mapping[str, int], all_of: Sequence[BookableDepartment]
+    own_id: int | None, hospital_ids: Mapping[str, int], all_of: Sequence[ImportDepartment]
 ) -> Directory:
     """Return the directory of a hospital, or of all."""
     by_name = defaultdict(list)
@@ -169,14 +169,14 @@ def _key(text: str) -> str:
 # The sheets -------------------------------------------------------------------------------------
 
 
-def is_weekly(table: Table) -> bool:
+def is_weekly(table: HeadedTable) -> bool:
     """Return whether a table holds timetables rather than sessions."""
     return c.WEEKDAY in table.columns
 
 
 def find_tables(book: Book) -> Tables:
     """Return the sheets that hold sessions or timetables; a sheet of notes is left out."""
-    tables: list[Table] = []
+    tables: list[HeadedTable] = []
     faults: list[Fault] = []
     skipped: list[str] = []
     for sheet in book.sheets:
@@ -208,7 +208,7 @@ WEEKLY: Sequence[Heading] = c.WEEKLY_HEADINGS
 # The rows ---------------------------------------------------------------------------------------
 
 
-def read_row(table: Table, row: Row, known: Directory, today: date, found: Found) -> None:
+def read_row(table: HeadedTable, row: Row, known: Directory, today: date, found: Found) -> None:
     """Read a row into `found`: as its contents, or as every fault it has."""
     reader = _RowReader(table, row, found.faults)
     before = len(found.faults)
@@ -237,7 +237,7 @@ class _Dates(NamedTuple):
 class _RowReader:
     """A row; each method reads some of its cells and reports what is wrong with them."""
 
-    def __init__(self, table: Table, row: Row, faults: list[Fault]) -> None:
+    def __init__(self, table: HeadedTable, row: Row, faults: list[Fault]) -> None:
         self._table = table
         self._row = row
         self._faults = faults
@@ -290,7 +290,7 @@ class _RowReader:
         numbers = (code for code in codes if _IS_NUMBER.fullmatch(code))
         return next((code for code in numbers if float(code) == value), None)
 
-    def department(self, known: Directory, hospital_id: int) -> BookableDepartment | None:
+    def department(self, known: Directory, hospital_id: int) -> ImportDepartment | None:
         code = self._text(c.DEPARTMENT_CODE, _CODE_MAX)
         name = self._text(c.DEPARTMENT, _NAME_MAX)
         if code is None or name is None:
@@ -318,8 +318,8 @@ class _RowReader:
         return self._bookable(column, candidates, name, similar)
 
     def _bookable(
-        self, column: str, candidates: Sequence[BookableDepartment], name: str, similar: str
-    ) -> BookableDepartment | None:
+        self, column: str, candidates: Sequence[ImportDepartment], name: str, similar: str
+    ) -> ImportDepartment | None:
         if not candidates:
             self.fault(column, PlanFault.UNKNOWN_DEPARTMENT, similar=similar)
             return None

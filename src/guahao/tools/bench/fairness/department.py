@@ -11,7 +11,7 @@ from itertools import count, islice
 from guahao.rules.booking.booking import Batch, decide_batch, keeps_limits
 from guahao.rules.booking.cancelling import cancel_deadline, decide_cancel
 from guahao.rules.booking.personal_moment import opens_for
-from guahao.rules.fairness.allocating import Entry, Result, Won, allocate, with_long_waits_first
+from guahao.rules.fairness.allocating import DrawEntry, Result, Won, allocate, with_long_waits_first
 from guahao.rules.fairness.drawing import order_of
 from guahao.rules.kernel.facts import (
     Actor,
@@ -112,7 +112,7 @@ class Department:
         self,
         seed: bytes,
         identities: Sequence[int],
-        entries: Sequence[Entry],
+        entries: Sequence[DrawEntry],
         places: Mapping[date, int],
         at: datetime,
     ) -> dict[int, Result]:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import assert_never
 
-from guahao.rules.fairness.allocating import Entry, Skipped, Won
+from guahao.rules.fairness.allocating import DrawEntry, Skipped, Won
 from guahao.rules.fairness.drawing import TICKET_BYTES, seed_of
 from guahao.rules.fairness.returning import (
     DrawKind,
@@ -70,7 +70,7 @@ def draw(world: World, at: datetime, places: Counter[date], applied_until: datet
             choices.append(allowed)
     tickets = world.random.randbytes(TICKET_BYTES * len(applicants))
     entries = [
-        Entry(tickets[TICKET_BYTES * n : TICKET_BYTES * (n + 1)], 1, choices[n], False, who.lost)
+        DrawEntry(tickets[TICKET_BYTES * n : TICKET_BYTES * (n + 1)], 1, choices[n], False, who.lost)
         for n, who in enumerate(applicants)
     ]
     identities = [applicant.id for applicant in applicants]

@@ -16,7 +16,7 @@ from guahao.rules.kernel.text import prose, typed
 from guahao.rules.staff.staff import Role
 from guahao.web.http.reading import read_id
 from guahao.web.staff import StaffPage, StaffRoute
-from guahao.web.staff.at_hospital import Place, place_of
+from guahao.web.staff.at_hospital import HospitalContext, place_of
 from guahao.web.staff.hospital.hospital_rules import read_rules, rules_form
 from guahao.web.staff.reading import read_number
 
@@ -115,7 +115,7 @@ async def _show(page: StaffPage) -> ASGIApp:
 
 async def _form(
     page: StaffPage,
-    place: Place,
+    place: HospitalContext,
     given: dict[str, str],
     refused: str = "",
     faults: Faults | None = None,

@@ -9,7 +9,7 @@ from litestar.types import ASGIApp
 from guahao.flows.policy import policy_trials as flows
 from guahao.flows.policy.policy_trials import TrialOutcome
 from guahao.rules.kernel.outcomes import Refusal
-from guahao.rules.policy.trying import BOOKED, Tally
+from guahao.rules.policy.trying import BOOKED, TrialTally
 from guahao.rules.staff.staff import Role
 from guahao.web.administration.policies.policy import POLICY_PATH, differences
 from guahao.web.charts import Chart, Series, draw
@@ -85,7 +85,7 @@ def _days_chart(page: StaffPage, outcome: TrialOutcome) -> Chart:
     )
 
 
-def _hospitals_chart(page: StaffPage, hospitals: list[tuple[str, Tally]]) -> Chart:
+def _hospitals_chart(page: StaffPage, hospitals: list[tuple[str, TrialTally]]) -> Chart:
     touched = [(name, tally) for name, tally in hospitals if tally.gained or tally.lost]
     return Chart(
         "bars",

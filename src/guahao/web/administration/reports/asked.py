@@ -9,9 +9,9 @@ from datetime import date, timedelta
 from guahao.flows.reports import reports as flows
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.reports.scope import Scope
+from guahao.rules.reports.scope import ReportScope
 from guahao.rules.staff.staff import Role
-from guahao.store.reports.scope import Basis, Grouping, Place
+from guahao.store.reports.scope import Basis, Grouping, ScopeChoice
 from guahao.store.reports.supply import Axis
 from guahao.web.administration.reports.parts import Part
 from guahao.web.http.reading import as_id
@@ -38,7 +38,7 @@ class Report:
     path: str
     words: Words
     roles: frozenset[Role]
-    parts: Callable[[StaffPage, Asked], Awaitable[list[Part]]]
+    parts: Callable[[StaffPage, ReportRequest], Awaitable[list[Part]]]
     presets: tuple[str, ...]
     preset: str = "last30"
     groupings: tuple[Grouping, ...] = ()
@@ -49,27 +49,27 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReportRequest:
     """A report's question, and the form that asks it again. `wrong`: why there is no answer."""
 
-    scope: Scope
+    scope: ReportScope
     preset: str
     grouping: Grouping
     basis: Basis
     layout: str
-    hospitals: list[Place]
-    departments: list[Place]
+    hospitals: list[ScopeChoice]
+    departments: list[ScopeChoice]
     presets: list[tuple[str, str]]
     groupings: list[tuple[Grouping, str]]
     layouts: list[tuple[str, str]]
     wrong: list[str] = field(default_factory=list)
 
 
-async def read_asked(page: StaffPage, report: Report) -> Asked:
+async def read_asked(page: StaffPage, report: Report) -> ReportRequest:
     """Return the page's query, limited to what its reader may see."""
     wrong: list[str] = []
     preset, first, last = _days(page, report, wrong)
-    scope = Scope(
+    scope = ReportScope(
         first,
         last,
         _id(page.query("hospital")) if report.has_place else None,
@@ -86,7 +86,7 @@ async def read_asked(page: StaffPage, report: Report) -> Asked:
     choices = await flows.choices(page.services.platform, page.staff, scope)
     if not wrong and choices.refusal is not None:
         wrong.append(page.refusal(Refused(choices.refusal)).text)
-    return Asked(
+    return ReportRequest(
         choices.scope,
         preset,
         Grouping(grouping or Grouping.DAY),

@@ -9,7 +9,7 @@ from guahao.flows.reports.reports import Grouped, Lead
 from guahao.sheets.write import Kind, Plain, Table
 from guahao.store.reports.bookings import Statuses
 from guahao.store.reports.scope import Basis, Grouping
-from guahao.web.administration.reports.asked import Asked
+from guahao.web.administration.reports.asked import ReportRequest
 from guahao.web.administration.reports.parts import (
     Part,
     columns,
@@ -25,7 +25,7 @@ from guahao.web.charts.chart import count_text
 from guahao.web.staff import StaffPage
 
 
-async def booking_parts(page: StaffPage, asked: Asked) -> list[Part]:
+async def booking_parts(page: StaffPage, asked: ReportRequest) -> list[Part]:
     """Return days as lines, other groups as bars, the largest first."""
     found = await flows.bookings(
         page.services.platform, page.staff, asked.scope, asked.basis, asked.grouping
@@ -72,7 +72,7 @@ def _total(rows: list[Statuses]) -> Statuses:
 
 
 def _bookings_chart(
-    page: StaffPage, asked: Asked, found: Grouped[Statuses], rows: list[Statuses]
+    page: StaffPage, asked: ReportRequest, found: Grouped[Statuses], rows: list[Statuses]
 ) -> Chart:
     """Return what became of bookings; over days also how many were made."""
     other = page.say("停诊、待确认")
@@ -103,7 +103,7 @@ def _basis_note(page: StaffPage, basis: Basis) -> str:
 # Lead time ------------------------------------------------------------------------------------
 
 
-async def lead_parts(page: StaffPage, asked: Asked) -> list[Part]:
+async def lead_parts(page: StaffPage, asked: ReportRequest) -> list[Part]:
     """Return how the days are spread, and the usual numbers by group."""
     found = await flows.lead_time(
         page.services.platform, page.staff, asked.scope, asked.basis, asked.grouping
@@ -142,7 +142,7 @@ def _spread(page: StaffPage, by_days: dict[int, int]) -> Part:
     )
 
 
-def _usual(page: StaffPage, asked: Asked, groups: Grouped[Lead]) -> Part:
+def _usual(page: StaffPage, asked: ReportRequest, groups: Grouped[Lead]) -> Part:
     rows = sorted(groups.rows, key=lambda row: (-row.made, str(row.key)))
     head = columns(
         *key_columns(page, asked.grouping),

@@ -12,7 +12,7 @@ from guahao.rules.kernel.outcomes import Refusal
 from guahao.sheets.write import Kind, Plain, Table
 from guahao.store.reports.refusals import BOOKED, Answers
 from guahao.store.reports.scope import Grouping, Key
-from guahao.web.administration.reports.asked import Asked
+from guahao.web.administration.reports.asked import ReportRequest
 from guahao.web.administration.reports.parts import (
     Part,
     columns,
@@ -59,7 +59,7 @@ REASONS: Mapping[str, tuple[str, Words]] = {
 }
 
 
-async def answer_parts(page: StaffPage, asked: Asked) -> list[Part]:
+async def answer_parts(page: StaffPage, asked: ReportRequest) -> list[Part]:
     """Return refusals by reason, or by group and kind of reason."""
     found = await flows.answers(page.services.platform, page.staff, asked.scope, asked.grouping)
     if not found.rows:
@@ -112,7 +112,7 @@ def _answers_note(page: StaffPage) -> str:
     return page.say("按请求当天统计。一次请求只记最先适用的一条原因；同一请求重发不重复计。")
 
 
-def _by_group(page: StaffPage, asked: Asked, found: Grouped[Answers]) -> Part:
+def _by_group(page: StaffPage, asked: ReportRequest, found: Grouped[Answers]) -> Part:
     groups: defaultdict[Key, Counter[str]] = defaultdict(Counter)
     for row in found.rows:
         groups[row.key][family(row.outcome)] += row.requests
@@ -173,7 +173,7 @@ def reason_words(page: StaffPage) -> dict[str, str]:
 # Suspensions ----------------------------------------------------------------------------------
 
 
-async def suspension_parts(page: StaffPage, asked: Asked) -> list[Part]:
+async def suspension_parts(page: StaffPage, asked: ReportRequest) -> list[Part]:
     """Return suspensions by month for the whole city: smaller groups would reveal persons."""
     months = await flows.suspended(page.services.platform, page.staff, asked.scope)
     if not any(month.begun or month.ended or month.running for month in months):

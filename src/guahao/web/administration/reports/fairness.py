@@ -16,7 +16,7 @@ from guahao.sheets.write import Kind, Plain, Table
 from guahao.store.fairness.figures import FORGOTTEN, PERSONS_MOST, ChannelFigures, DrawFigures
 from guahao.store.fairness.swaps import SECONDS
 from guahao.store.reports.scope import Grouping
-from guahao.web.administration.reports.asked import Asked
+from guahao.web.administration.reports.asked import ReportRequest
 from guahao.web.administration.reports.city import reason_words
 from guahao.web.administration.reports.parts import (
     Part,
@@ -32,7 +32,7 @@ from guahao.web.staff import StaffPage
 from guahao.words.text import Words
 
 
-async def fairness_parts(page: StaffPage, asked: Asked) -> list[Part]:
+async def fairness_parts(page: StaffPage, asked: ReportRequest) -> list[Part]:
     """What the draws gave out; then what needs somebody to look at it."""
     platform, scope = page.services.platform, asked.scope
     found = await flows.figures(platform, page.staff, scope)

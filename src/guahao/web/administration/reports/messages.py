@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from guahao.flows.reports import reports as flows
 from guahao.sheets.write import Kind, Plain, Table
-from guahao.store.reports.messages import Delivery
+from guahao.store.reports.messages import DeliveryCount
 from guahao.store.reports.scope import Grouping
-from guahao.web.administration.reports.asked import Asked
+from guahao.web.administration.reports.asked import ReportRequest
 from guahao.web.administration.reports.parts import (
     Part,
     columns,
@@ -25,7 +25,7 @@ from guahao.web.staff import StaffPage
 _STATES = ("delivered", "submitted", "queued", "failed", "expired", "unknown", "by_phone")
 
 
-async def message_parts(page: StaffPage, asked: Asked) -> list[Part]:
+async def message_parts(page: StaffPage, asked: ReportRequest) -> list[Part]:
     """Return messages by state; those that did not arrive stand out."""
     found = await flows.deliveries(page.services.platform, page.staff, asked.scope, asked.grouping)
     if not found.rows:
@@ -66,7 +66,7 @@ async def message_parts(page: StaffPage, asked: Asked) -> list[Part]:
     ]
 
 
-def _numbers(row: Delivery) -> list[Plain]:
+def _numbers(row: DeliveryCount) -> list[Plain]:
     return [
         row.written,
         *(row.delivered, row.submitted, row.queued, row.failed, row.expired, row.unknown),
@@ -75,5 +75,5 @@ def _numbers(row: Delivery) -> list[Plain]:
     ]
 
 
-def _total(rows: list[Delivery]) -> Delivery:
-    return Delivery("", *(sum(getattr(row, name) for row in rows) for name in _STATES))
+def _total(rows: list[DeliveryCount]) -> DeliveryCount:
+    return DeliveryCount("", *(sum(getattr(row, name) for row in rows) for name in _STATES))

@@ -11,7 +11,7 @@ from litestar.types import ASGIApp
 from guahao.rules.staff.staff import Role
 from guahao.sheets.write import csv_file, workbook
 from guahao.store.reports.scope import Grouping, TooSlowError
-from guahao.web.administration.reports.asked import Asked, Report, read_asked
+from guahao.web.administration.reports.asked import ReportRequest, Report, read_asked
 from guahao.web.administration.reports.bookings import booking_parts, lead_parts
 from guahao.web.administration.reports.city import answer_parts, suspension_parts
 from guahao.web.administration.reports.fairness import fairness_parts
@@ -173,15 +173,15 @@ def _csv_address(page: StaffPage, number: int) -> str:
     return f"{page.path}?{urlencode([*asked, ('format', 'csv'), ('part', number)])}"
 
 
-async def _download(report: Report, page: StaffPage, asked: Asked, parts: list[Part]) -> ASGIApp:
+async def _download(report: Report, page: StaffPage, asked: ReportRequest, parts: list[Part]) -> ASGIApp:
     data = await to_thread(workbook, [part.table for part in parts])
     return page.download(data, f"{report.words.of(page.language)} {_days(asked)}.xlsx", XLSX)
 
 
-async def _csv(page: StaffPage, asked: Asked, part: Part) -> ASGIApp:
+async def _csv(page: StaffPage, asked: ReportRequest, part: Part) -> ASGIApp:
     data = await to_thread(csv_file, part.table)
     return page.download(data, f"{part.table.name} {_days(asked)}.csv", _CSV)
 
 
-def _days(asked: Asked) -> str:
+def _days(asked: ReportRequest) -> str:
     return f"{asked.scope.first.isoformat()} {asked.scope.last.isoformat()}"

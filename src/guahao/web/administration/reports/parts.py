@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from markupsafe import Markup
 
-from guahao.rules.reports.scope import Scope
+from guahao.rules.reports.scope import ReportScope
 from guahao.sheets.write import Column, Kind, Plain, Table
 from guahao.store.reports.scope import Grouping, Key, Name
 from guahao.web.charts import Chart, Heat, Series, draw
@@ -58,7 +58,7 @@ class Part:
         return len(self.rows) - len(self.shown)
 
 
-def every_day(scope: Scope) -> list[date]:
+def every_day(scope: ReportScope) -> list[date]:
     """Return the scope's days, including those without anything."""
     days = (scope.last - scope.first).days + 1
     return [scope.first + timedelta(days=n) for n in range(days)]

@@ -6,11 +6,11 @@ from collections import defaultdict
 from datetime import date
 
 from guahao.flows.reports import reports as flows
-from guahao.flows.supply.sold_out import Group, SoldOut, sold_out
+from guahao.flows.supply.sold_out import SoldOutGroup, SoldOut, sold_out
 from guahao.sheets.write import Kind, Plain, Table
 from guahao.store.reports.scope import Key, Name
 from guahao.store.reports.supply import Axis, Fill
-from guahao.web.administration.reports.asked import LAYOUTS, Asked
+from guahao.web.administration.reports.asked import LAYOUTS, ReportRequest
 from guahao.web.administration.reports.parts import (
     Part,
     columns,
@@ -29,7 +29,7 @@ ROWS_DRAWN = 40
 _PERIODS = ("morning", "afternoon", "evening")
 
 
-async def fill_parts(page: StaffPage, asked: Asked) -> list[Part]:
+async def fill_parts(page: StaffPage, asked: ReportRequest) -> list[Part]:
     """Return a heat map, and each row's shares with its places."""
     row, column = LAYOUTS[asked.layout]
     found = await flows.fill(page.services.platform, page.staff, asked.scope, row, column)
@@ -137,7 +137,7 @@ def _cell(cell: Fill | None) -> tuple[int, int] | None:
 # Time to sold out -----------------------------------------------------------------------------
 
 
-async def sold_out_parts(page: StaffPage, asked: Asked) -> list[Part]:
+async def sold_out_parts(page: StaffPage, asked: ReportRequest) -> list[Part]:
     """Return how soon groups sell out, and the fastest sessions of all."""
     found = await sold_out(page.services.platform, page.staff, asked.scope, asked.grouping)
     if not found.groups:
@@ -189,7 +189,7 @@ def _limit_words(page: StaffPage) -> list[str]:
     ]
 
 
-def _by_group(page: StaffPage, asked: Asked, found: SoldOut) -> Part:
+def _by_group(page: StaffPage, asked: ReportRequest, found: SoldOut) -> Part:
     rows = sorted(found.groups, key=_most_sold_out_first)
     head = columns(
         *key_columns(page, asked.grouping),
@@ -216,7 +216,7 @@ def _by_group(page: StaffPage, asked: Asked, found: SoldOut) -> Part:
     )
 
 
-def _group_chart(page: StaffPage, asked: Asked, found: SoldOut, groups: list[Group]) -> Chart:
+def _group_chart(page: StaffPage, asked: ReportRequest, found: SoldOut, groups: list[SoldOutGroup]) -> Chart:
     """Return a chart of four steps, the darker the faster."""
     steps = [
         ("fast_1", page.say("1分钟内"), slice(0, 1)),
@@ -236,7 +236,7 @@ def _group_chart(page: StaffPage, asked: Asked, found: SoldOut, groups: list[Gro
     )
 
 
-def _most_sold_out_first(group: Group) -> tuple[int, float, str]:
+def _most_sold_out_first(group: SoldOutGroup) -> tuple[int, float, str]:
     return -group.within[0], -group.sold_out / group.offered, str(group.key)
 
 

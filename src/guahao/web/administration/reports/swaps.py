@@ -10,7 +10,7 @@ from guahao.flows.reports.reports import Grouped
 from guahao.sheets.write import Kind, Plain, Table
 from guahao.store.fairness.swaps import SECONDS, Swaps
 from guahao.store.reports.scope import Grouping
-from guahao.web.administration.reports.asked import Asked
+from guahao.web.administration.reports.asked import ReportRequest
 from guahao.web.administration.reports.parts import (
     Part,
     columns,
@@ -25,7 +25,7 @@ from guahao.web.charts import Series
 from guahao.web.staff import StaffPage
 
 
-async def swap_parts(page: StaffPage, asked: Asked) -> list[Part]:
+async def swap_parts(page: StaffPage, asked: ReportRequest) -> list[Part]:
     """Show the groups with the most places that were taken at once first; days in their order."""
     found = await flows.swaps(page.services.platform, page.staff, asked.scope, asked.grouping)
     if not found.rows:
@@ -72,7 +72,7 @@ async def swap_parts(page: StaffPage, asked: Asked) -> list[Part]:
     ]
 
 
-def _name(page: StaffPage, asked: Asked, row: Swaps, found: Grouped[Swaps]) -> date | str:
+def _name(page: StaffPage, asked: ReportRequest, row: Swaps, found: Grouped[Swaps]) -> date | str:
     if asked.grouping is Grouping.STAFF:
         return str(row.key) or page.say("就诊人本人或医院系统")
     return key_text(page, asked.grouping, row.key, found.names)

@@ -16,9 +16,9 @@ from psycopg import OperationalError
 from guahao import security_log
 from guahao.flows.booking.alternatives import alternatives
 from guahao.flows.booking.appointments import list_appointments
-from guahao.flows.booking.checking import Check, PatientCheck, check
+from guahao.flows.booking.checking import BookingCheck, PatientCheck, check
 from guahao.flows.booking.desk import Busy, NotBooked, NotDecided, OutcomeUnknown, TooFast
-from guahao.flows.booking.together import PairBooked, PairNotBooked, PairRequest, Place
+from guahao.flows.booking.together import PairBooked, PairNotBooked, PairRequest, WantedPlace
 from guahao.flows.supply.schedules import one_session
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
@@ -82,7 +82,7 @@ def _session_id(page: Page) -> int:
     return read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
 
 
-async def _check(page: Page, account_id: int, session_id: int) -> Check:
+async def _check(page: Page, account_id: int, session_id: int) -> BookingCheck:
     """Return what the desk would answer for each patient of the account."""
     found = await check(page.services.platform, account_id, session_id, CHANNEL)
     if found is None:
@@ -115,7 +115,7 @@ def _chosen_ids(choice: str) -> tuple[int, int | None] | None:
     return patient_id, other_id
 
 
-def _form(page: Page, found: Check, *, unchosen: bool = False) -> Answer:
+def _form(page: Page, found: BookingCheck, *, unchosen: bool = False) -> Answer:
     kept, policy, session = (
         page.kept.get("key", ""),
         page.services.platform.policy_today,
@@ -150,7 +150,7 @@ def _form(page: Page, found: Check, *, unchosen: bool = False) -> Answer:
     )
 
 
-def _both_why(page: Page, found: Check) -> str:
+def _both_why(page: Page, found: BookingCheck) -> str:
     """Return why both cannot be booked together; empty where they can."""
     if found.session.remaining < PATIENTS_PER_PHONE:
         return page.say("只剩1个号，不够两位")
@@ -210,7 +210,7 @@ async def _book_both(
         PairRequest(
             Actor("account", claims.account_id),
             f"{nonce}-both",
-            (Place(first, session_id), Place(second, session_id)),
+            (WantedPlace(first, session_id), WantedPlace(second, session_id)),
             CHANNEL,
             claims.login_id,
         ),
@@ -301,7 +301,7 @@ async def _held(page: Page, session_id: int) -> list[AppointmentView]:
 
 async def _refusal(
     page: Page,
-    found: Check,
+    found: BookingCheck,
     patient_ids: Sequence[int],
     refused: Refused[Refusal],
     said: Problem | None = None,

@@ -23,7 +23,7 @@ def hospital_pages() -> list[Route]:
 
 
 @dataclass(slots=True)
-class Group:
+class DepartmentGroup:
     """A first-level department and its bookable departments."""
 
     head: DepartmentView
@@ -63,10 +63,10 @@ async def _hospital(page: Page) -> ASGIApp:
     )
 
 
-def grouped(found: list[DepartmentView]) -> list[Group]:
+def grouped(found: list[DepartmentView]) -> list[DepartmentGroup]:
     """Group departments by first level; first-level departments without members are left out."""
     groups = {
-        department.id: Group(department) for department in found if department.parent_id is None
+        department.id: DepartmentGroup(department) for department in found if department.parent_id is None
     }
     for department in found:
         if department.parent_id in groups:

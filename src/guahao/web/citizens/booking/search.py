@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
 
-from guahao.flows.hospitals.search import NEAREST_MAX, PAGE, Asked, search
+from guahao.flows.hospitals.search import NEAREST_MAX, PAGE, SearchRequest, search
 from guahao.web.citizens.elder import ANSWERS
 from guahao.web.citizens.page import Page, Route
 from guahao.web.citizens.partial import is_partial
@@ -38,7 +38,7 @@ async def _search(page: Page) -> ASGIApp:
         raise ProblemError("too_many_requests", retry_after_seconds=wait_seconds)
     found = await search(
         platform,
-        Asked(asked["q"], asked["district"], asked["grade"], only_open=asked["open"] == "1"),
+        SearchRequest(asked["q"], asked["district"], asked["grade"], only_open=asked["open"] == "1"),
         1 if is_whole else number,
         NEAREST_MAX if is_whole else ANSWERS if page.elder else PAGE,
     )

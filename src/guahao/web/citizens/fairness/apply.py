@@ -31,7 +31,7 @@ from guahao.rules.kernel.outcomes import KeyMismatch, Refused
 from guahao.rules.kernel.text import prose
 from guahao.store.fairness.applications import ApplicationView
 from guahao.store.kernel.views import PatientView, SessionView
-from guahao.web.citizens.fairness.refusals import Offer, offers
+from guahao.web.citizens.fairness.refusals import HelpLink, offers
 from guahao.web.citizens.page import LoginNeededError, Page, Route
 from guahao.web.framework.application_words import soon_text, weekday
 from guahao.web.http.answers import Answer
@@ -160,7 +160,7 @@ async def _show(
     *,
     key: str = "",
     refused: tuple[str, str] | None = None,
-    helps: Sequence[Offer] = (),
+    helps: Sequence[HelpLink] = (),
     status: int = 200,
 ) -> Answer:
     wishes = form.wishes(given)
@@ -232,7 +232,7 @@ async def _apply(page: Page) -> ASGIApp:
                 page.say("这张表已经提交过"),
                 page.say("已经用这张表登记过。请在“我的候补”里查看；要再登记，请核对后重新提交。"),
             )
-            helps = [Offer("/applications", page.say("我的候补"))]
+            helps = [HelpLink("/applications", page.say("我的候补"))]
             return await _show(page, form, given, refused=said, helps=helps, status=_CONFLICT)
         case Refused(reason):
             problem = page.services.replies.application_refused(outcome, page.language)

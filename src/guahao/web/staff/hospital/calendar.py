@@ -13,7 +13,7 @@ from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import HOSPITAL_ROLES, Role, Staff
 from guahao.rules.supply.calendar import REASON_MAX, CalendarRefusal
 from guahao.web.http.answers import Answer
-from guahao.web.staff.at_hospital import Place, at_both, place_of
+from guahao.web.staff.at_hospital import HospitalContext, at_both, place_of
 from guahao.web.staff.confirming import Act, confirmed
 from guahao.web.staff.months import asked_month, later, months_from, near_month
 from guahao.web.staff.page import StaffPage, StaffRoute
@@ -29,7 +29,7 @@ _OFF = "off"
 class _Whose:
     """Whose calendar a page is of: a hospital's, or the city's (`place` None)."""
 
-    place: Place | None
+    place: HospitalContext | None
     by: Staff
     address: str
 

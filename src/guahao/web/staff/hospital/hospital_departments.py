@@ -16,7 +16,7 @@ from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.kernel.text import prose, typed
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id
-from guahao.web.staff.at_hospital import Place, at_both, place_of
+from guahao.web.staff.at_hospital import HospitalContext, at_both, place_of
 from guahao.web.staff.confirming import Act, confirmed
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_number
@@ -54,7 +54,7 @@ async def _ask_new(page: StaffPage) -> ASGIApp:
 
 
 async def _new_form(
-    page: StaffPage, place: Place, given: dict[str, str], refused: str = "", status: int = 200
+    page: StaffPage, place: HospitalContext, given: dict[str, str], refused: str = "", status: int = 200
 ) -> ASGIApp:
     found = await flows.listed(page.services.platform, place.staff)
     return page.show(
@@ -97,7 +97,7 @@ async def _show(page: StaffPage) -> ASGIApp:
     return await _form(page, place, department, reach, _as_form(department))
 
 
-async def _found(page: StaffPage, place: Place) -> tuple[Department, DepartmentReach]:
+async def _found(page: StaffPage, place: HospitalContext) -> tuple[Department, DepartmentReach]:
     id = read_id(page.request, "department_id", "not_found")
     found = await flows.one(page.services.platform, place.staff, id)
     if found is None:
@@ -107,7 +107,7 @@ async def _found(page: StaffPage, place: Place) -> tuple[Department, DepartmentR
 
 async def _form(
     page: StaffPage,
-    place: Place,
+    place: HospitalContext,
     department: Department,
     reach: DepartmentReach,
     given: dict[str, str],
@@ -190,7 +190,7 @@ async def _delete(page: StaffPage) -> ASGIApp:
     return await _after(page, place, outcome, page.say("已删除。"))
 
 
-def _hiding(page: StaffPage, place: Place, department: Department, reach: DepartmentReach) -> Act:
+def _hiding(page: StaffPage, place: HospitalContext, department: Department, reach: DepartmentReach) -> Act:
     name = page.names.name(department.name, department.name_en)
     return Act(
         page.say("{name}下平台？", name=name),
@@ -208,7 +208,7 @@ def _hiding(page: StaffPage, place: Place, department: Department, reach: Depart
     )
 
 
-def _deleting(page: StaffPage, place: Place, department: Department, reach: DepartmentReach) -> Act:
+def _deleting(page: StaffPage, place: HospitalContext, department: Department, reach: DepartmentReach) -> Act:
     name = page.names.name(department.name, department.name_en)
     return Act(
         page.say("删除{name}？", name=name),
@@ -226,7 +226,7 @@ def _deleting(page: StaffPage, place: Place, department: Department, reach: Depa
 
 
 async def _after(
-    page: StaffPage, place: Place, outcome: Done | Refused[DepartmentRefusal], said: str
+    page: StaffPage, place: HospitalContext, outcome: Done | Refused[DepartmentRefusal], said: str
 ) -> ASGIApp:
     if isinstance(outcome, Done):
         page.flash(said)

@@ -14,7 +14,7 @@ from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import typed
 from guahao.rules.supply.releasing import furthest
 from guahao.web.http.answers import Answer
-from guahao.web.staff.at_hospital import Place, at_both, place_of
+from guahao.web.staff.at_hospital import HospitalContext, at_both, place_of
 from guahao.web.staff.confirming import Act, confirmed
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.staff.reading import UnreadableTimeError, read_date, read_number, read_time
@@ -130,7 +130,7 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
     return page.redirect(f"{place.address}/rules")
 
 
-def _withdrawing(page: StaffPage, place: Place, holds_from: date) -> Act:
+def _withdrawing(page: StaffPage, place: HospitalContext, holds_from: date) -> Act:
     return Act(
         page.say("撤回{day}起的预约规则？", day=page.day(holds_from)),
         [page.say("这一天起不再改变，继续用之前的规则。撤回后不能恢复，需要时重新填写。")],

@@ -7,7 +7,7 @@ from litestar.types import ASGIApp
 from guahao.flows.reports import overviews as flows
 from guahao.flows.reports.overviews import HospitalDay
 from guahao.flows.reports.recounting import Recount
-from guahao.rules.reports.today import PERIODS, Expected, Tally, next_deadline, tally
+from guahao.rules.reports.today import PERIODS, ExpectedBookings, Tally, next_deadline, tally
 from guahao.rules.staff.staff import Role
 from guahao.store.reports.scope import TooSlowError
 from guahao.web.charts import Chart, Series, draw
@@ -55,13 +55,13 @@ def _handler(recount: Recount[HospitalDay]) -> Handler:
     return show
 
 
-def _tally(day: HospitalDay, rows: list[Expected]) -> Tally:
+def _tally(day: HospitalDay, rows: list[ExpectedBookings]) -> Tally:
     return tally(rows, day.today, day.rules, day.taken_at)
 
 
 def _departments(page: StaffPage, day: HospitalDay) -> list[tuple[str, Tally]]:
     """Return the day by department, those with most missing first."""
-    rows: dict[int, list[Expected]] = {}
+    rows: dict[int, list[ExpectedBookings]] = {}
     for row in day.expected:
         rows.setdefault(row.department_id, []).append(row)
     named = [
@@ -73,7 +73,7 @@ def _departments(page: StaffPage, day: HospitalDay) -> list[tuple[str, Tally]]:
 
 def _by_hour(page: StaffPage, day: HospitalDay) -> Chart:
     """Return the day by hour; sessions without times by their period, at its beginning."""
-    rows: dict[tuple[int, int, str], list[Expected]] = {}
+    rows: dict[tuple[int, int, str], list[ExpectedBookings]] = {}
     for row in day.expected:
         period = PERIODS.index(row.period)
         name = page.period(row.period) if row.hour is None else f"{row.hour:02}:00"

@@ -10,7 +10,7 @@ from datetime import date
 from litestar.types import ASGIApp
 
 from guahao.flows.integration import reconciling as flows
-from guahao.flows.integration.reconciling import Report
+from guahao.flows.integration.reconciling import ReconciliationDetail
 from guahao.rules.integration.reconciling import NOTE_MAX, Difference
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role
@@ -18,7 +18,7 @@ from guahao.sheets.write import Column, Kind, Plain, Table, csv_file, workbook
 from guahao.store.integration.reconciliations import SavedDifference
 from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.http.uploads import XLSX
-from guahao.web.staff.at_hospital import Place, at_both, place_of
+from guahao.web.staff.at_hospital import HospitalContext, at_both, place_of
 from guahao.web.staff.confirming import Act, confirmed
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.words.differences import CURES, DIFFERENCES
@@ -76,7 +76,7 @@ async def _listed(page: StaffPage) -> ASGIApp:
     return page.show("staff/reconciliations.html", place=place, found=found, after=after)
 
 
-async def _found(page: StaffPage, place: Place) -> Report:
+async def _found(page: StaffPage, place: HospitalContext) -> ReconciliationDetail:
     id = read_id(page.request, "reconciliation_id", "not_found")
     found = await flows.report(page.services.platform, place.staff, id)
     if found is None:
@@ -88,7 +88,7 @@ async def _show(page: StaffPage) -> ASGIApp:
     return await _report(page, await place_of(page))
 
 
-async def _report(page: StaffPage, place: Place, refused: str = "", status: int = 200) -> ASGIApp:
+async def _report(page: StaffPage, place: HospitalContext, refused: str = "", status: int = 200) -> ASGIApp:
     report = await _found(page, place)
     kinds = Counter(one.kind for one in report.differences)
     kind = next((kind for kind in kinds if kind.value == page.query("kind")), None)
@@ -194,12 +194,12 @@ async def _csv(page: StaffPage) -> ASGIApp:
     return page.download(data, f"{_name(report)}.csv", _CSV)
 
 
-def _name(report: Report) -> str:
+def _name(report: ReconciliationDetail) -> str:
     one = report.reconciliation
     return f"reconciliation-{one.id}-{one.first_date}-{one.last_date}"
 
 
-def _table(report: Report, language: Language) -> Table:
+def _table(report: ReconciliationDetail, language: Language) -> Table:
     columns = [Column(words.of(language), kind, width) for words, kind, width in _HEADINGS]
     rows = [_row(one, language) for one in report.differences]
     return Table(_SHEET.of(language), columns, rows)

@@ -23,7 +23,7 @@ from guahao.rules.kernel.text import prose
 from guahao.store.fairness.modes import Decision
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id
-from guahao.web.staff.at_hospital import Place, at_both, place_of
+from guahao.web.staff.at_hospital import HospitalContext, at_both, place_of
 from guahao.web.staff.confirming import Act, confirmed
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_date, read_number
@@ -183,7 +183,7 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
     return page.redirect(f"{place.address}/release")
 
 
-def _withdrawing(page: StaffPage, place: Place, overview: ModesOverview, found: Decision) -> Act:
+def _withdrawing(page: StaffPage, place: HospitalContext, overview: ModesOverview, found: Decision) -> Act:
     others = [row.mode for row in overview.decisions if row.id != found.id]
     mode = found.mode
     after = mode_of(others, mode.department_id, mode.title, mode.holds_from)
