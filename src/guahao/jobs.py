@@ -8,7 +8,7 @@ runs every hour and does nothing until something is due.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import date
 from functools import partial
@@ -68,6 +68,26 @@ AFTER_DATABASE_ERRORS = _AfterDatabaseErrors(
     retry_exceptions=[psycopg.OperationalError, psycopg.InterfaceError, ConnectorException],
 )
 
+# The flows that run by their schedule and take nothing but the platform.
+_FLOWS: Mapping[str, Callable[[Platform], Awaitable[object]]] = {
+    "begin_policies": policies.begin,
+    "carry_on_stops": stops.carry_on,
+    "expire_applications": applications.expire,
+    "follow_release_modes": modes.sweep,
+    "find_accounts_to_review": account_reviews.find_accounts_to_review,
+    "index_names": calls.index_names,
+    "lapse_replacements": replacing.lapse,
+    "make_call_tasks": call_tasks.make_call_tasks,
+    "purge": housekeeping.delete_expired,
+    "record_staff_bookings": caller_booking.record_missing,
+    "remind": reminders.remind,
+    "retire_codes": penalties.retire_codes,
+    "roll_forward": schedules.roll_forward,
+    "send_trail_head": trail_sinks.send_head,
+    "settle_merges": merging.settle_merges,
+    "void_sweep": penalties.sweep,
+}
+
 log = structlog.get_logger(__name__)
 
 
@@ -78,7 +98,7 @@ def create_jobs(
     sender: WebhookSender | None = None,
     connector: BaseConnector | None = None,
 ) -> App:
-    """The background tasks, on connections of the application's role; not yet open.
+    """Return the background tasks, on connections of the application's role; not yet open.
 
     `gateway` carries the SMS; `wechat` what goes beside them, where there is such an account;
     `sender` notifies hospitals, by the operator's settings where it is not given.
@@ -88,44 +108,29 @@ def create_jobs(
         platform.db, platform.vault, platform.policies, platform.settings.hotline, gateway, wechat
     )
     recording = Recording(platform)
-    _add_delivery(app, message_sender)
-    _add_redelivery(app, recording, platform, message_sender)
-    _add_periodic_flows(app, recording, platform)
-    _add_draws(app, recording, platform)
-    _add_imports(app, recording, platform)
-    _add_policy_trials(app, platform)
-    _add_calendar(app, platform)
-    _add_pushing(app, recording, Pusher(platform.db, platform.vault, sender or _sender(platform)))
+    if sender is None:
+        settings = platform.settings
+        sender = WebhookSender(AllowedAddresses(settings.demo, settings.webhook_networks))
+    for name, flow in _FLOWS.items():
+        _every(app, recording, name, partial(flow, platform))
+    delete_old = partial(retention.delete_old, platform)
+    _every(app, recording, "delete_old", delete_old, retry=AFTER_DATABASE_ERRORS)
+    _add_messages(app, recording, platform, message_sender)
+    _add_deferred_flows(app, recording, platform)
+    _add_pushing(app, recording, Pusher(platform.db, platform.vault, sender))
     _add_care_of_jobs(app, recording)
     return app
 
 
-def _sender(platform: Platform) -> WebhookSender:
-    settings = platform.settings
-    return WebhookSender(AllowedAddresses(settings.demo, settings.webhook_networks))
-
-
-def _add_delivery(app: App, message_sender: MessageSender) -> None:
+def _add_messages(
+    app: App, recording: Recording, platform: Platform, message_sender: MessageSender
+) -> None:
     @app.task(name="deliver_messages", queue=NOTICES, retry=AFTER_DATABASE_ERRORS)
     async def deliver_messages(message_ids: list[int]) -> None:
         """Send messages; defer a later job for those that fail for now."""
         for again in await message_sender.deliver(message_ids):
             await _deliver_later(app, again)
 
-
-async def _deliver_later(app: App, again: TryAgain) -> None:
-    later = app.configure_task(
-        "deliver_messages",
-        queue=NOTICES,
-        priority=URGENT if again.urgent else 0,
-        schedule_in={"seconds": again.wait_seconds},
-    )
-    await later.defer_async(message_ids=list(again.message_ids))
-
-
-def _add_redelivery(
-    app: App, recording: Recording, platform: Platform, message_sender: MessageSender
-) -> None:
     async def redeliver() -> None:
         """Deliver messages whose job was lost or failed."""
         await overdue.give_up(platform)
@@ -166,33 +171,19 @@ def _add_redelivery(
     _every(app, recording, "ask_for_receipts", ask_for_receipts)
 
 
-def _add_periodic_flows(app: App, recording: Recording, platform: Platform) -> None:
-    """Add the flows that run by their schedule and take nothing but the platform."""
-    flows: dict[str, Callable[[Platform], Awaitable[object]]] = {
-        "begin_policies": policies.begin,
-        "carry_on_stops": stops.carry_on,
-        "expire_applications": applications.expire,
-        "follow_release_modes": modes.sweep,
-        "find_accounts_to_review": account_reviews.find_accounts_to_review,
-        "index_names": calls.index_names,
-        "lapse_replacements": replacing.lapse,
-        "make_call_tasks": call_tasks.make_call_tasks,
-        "purge": housekeeping.delete_expired,
-        "record_staff_bookings": caller_booking.record_missing,
-        "remind": reminders.remind,
-        "retire_codes": penalties.retire_codes,
-        "roll_forward": schedules.roll_forward,
-        "send_trail_head": trail_sinks.send_head,
-        "settle_merges": merging.settle_merges,
-        "void_sweep": penalties.sweep,
-    }
-    for name, flow in flows.items():
-        _every(app, recording, name, partial(flow, platform))
-    delete_old = partial(retention.delete_old, platform)
-    _every(app, recording, "delete_old", delete_old, retry=AFTER_DATABASE_ERRORS)
+async def _deliver_later(app: App, again: TryAgain) -> None:
+    later = app.configure_task(
+        "deliver_messages",
+        queue=NOTICES,
+        priority=URGENT if again.urgent else 0,
+        schedule_in={"seconds": again.wait_seconds},
+    )
+    await later.defer_async(message_ids=list(again.message_ids))
 
 
-def _add_draws(app: App, recording: Recording, platform: Platform) -> None:
+def _add_deferred_flows(app: App, recording: Recording, platform: Platform) -> None:
+    """Add the flows that other flows defer, and the sweeps that find what was left undone."""
+
     @app.task(name="advance_draw", queue="default", retry=AFTER_DATABASE_ERRORS)
     async def advance_draw(draw_id: int) -> None:
         """Do the steps of a draw that are due; wait for one that is due in a moment."""
@@ -201,11 +192,6 @@ def _add_draws(app: App, recording: Recording, platform: Platform) -> None:
                 return
             await asyncio.sleep(wait)
 
-    # Not alone: a worker that died would hold the lock, and with it every draw.
-    _every(app, recording, "hold_draws", partial(draws.hold_draws, platform), alone=False)
-
-
-def _add_imports(app: App, recording: Recording, platform: Platform) -> None:
     @app.task(name=importing.TASK, queue=importing.QUEUE, retry=AFTER_DATABASE_ERRORS)
     async def carry_out_import(import_id: int) -> None:
         """Check an uploaded file, or apply a confirmed one."""
@@ -216,21 +202,19 @@ def _add_imports(app: App, recording: Recording, platform: Platform) -> None:
         await importing.carry_on(platform)
         await importing.forget_old(platform)
 
-    _every(app, recording, "carry_on_imports", carry_on_imports)
-
-
-def _add_policy_trials(app: App, platform: Platform) -> None:
     @app.task(name="try_policy", queue="default", retry=AFTER_DATABASE_ERRORS)
     async def try_policy(trial_id: int) -> None:
         """Replay what was recorded under a proposed policy."""
         await policy_trials.carry_out(platform, trial_id)
 
-
-def _add_calendar(app: App, platform: Platform) -> None:
     @app.task(name="follow_calendar", queue="default", retry=AFTER_DATABASE_ERRORS)
     async def follow_calendar(day: str) -> None:
         """Let every hospital's sessions follow the calendar of a date that the city corrected."""
         await calendars.carry_out(platform, date.fromisoformat(day))
+
+    # Not alone: a worker that died would hold the lock, and with it every draw.
+    _every(app, recording, "hold_draws", partial(draws.hold_draws, platform), alone=False)
+    _every(app, recording, "carry_on_imports", carry_on_imports)
 
 
 def _add_pushing(app: App, recording: Recording, pusher: Pusher) -> None:

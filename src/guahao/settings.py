@@ -194,6 +194,7 @@ _ENCRYPTED = ("require", "verify-ca", "verify-full")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _CANCEL_CHANNELS = (frozenset({"agent"}), frozenset({"agent", "patient"}))
 _POSTAL_CODE = re.compile(r"[0-9]{6}")
+_POOLING = re.compile("session|transaction")
 _VERIFIERS = ("aliyun", "demo", "none")
 _BASE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/?")
 _SYSLOG = re.compile(r"(?:udp|tcp)://[A-Za-z0-9.\[\]:-]+|/[!-~]+")
@@ -277,11 +278,9 @@ def _networks(name: str, text: str) -> tuple[str, ...]:
     return words
 
 
-def _syslog(text: str) -> str:
-    if _SYSLOG.fullmatch(text) is None:
-        raise SettingsError(
-            "GUAHAO_TRAIL_SYSLOG must be like udp://10.0.0.5:514, tcp://10.0.0.5:601 or /dev/log"
-        )
+def _matching(name: str, pattern: re.Pattern[str], expected: str, text: str) -> str:
+    if pattern.fullmatch(text) is None:
+        raise SettingsError(f"GUAHAO_{name.upper()} must be {expected}")
     return text
 
 
@@ -292,12 +291,6 @@ def _header_name(text: str) -> str:
             " X-Client-Certificate-SHA256"
         )
     return text.lower()
-
-
-def _pooling(text: str) -> str:
-    if text not in ("session", "transaction"):
-        raise SettingsError("GUAHAO_DATABASE_POOLING must be session or transaction")
-    return text
 
 
 def _hours(text: str) -> tuple[time, time]:
@@ -323,12 +316,6 @@ def _map_link(text: str) -> str:
             "GUAHAO_MAP_LINK must begin with geo: or https:// and hold {latitude}, {longitude}"
             " and {name}, such as https://map.example/?at={latitude},{longitude}"
         )
-    return text
-
-
-def _postal_code(text: str) -> str:
-    if _POSTAL_CODE.fullmatch(text) is None:
-        raise SettingsError("GUAHAO_POSTAL_CODE must be six digits such as 100000")
     return text
 
 
@@ -487,12 +474,16 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "backup_dir": Path,
     "backup_scratch_dir": Path,
     "postgres_bin": Path,
-    "database_pooling": _pooling,
     "retention_days": _retention_days,
     "secret_keys_old": lambda text: tuple(_words(text)),
     "security_log": Path,
     "trail_file": Path,
-    "trail_syslog": _syslog,
+    "database_pooling": partial(_matching, "database_pooling", _POOLING, "session or transaction"),
+    "postal_code": partial(_matching, "postal_code", _POSTAL_CODE, "six digits such as 100000"),
+    "trail_syslog": partial(
+        *(_matching, "trail_syslog", _SYSLOG),
+        "like udp://10.0.0.5:514, tcp://10.0.0.5:601 or /dev/log",
+    ),
     "clock_start": _moment,
     "clock_begun": partial(_seconds, "clock_begun"),
     "cancel_channels": lambda text: frozenset(_words(text)),
@@ -512,7 +503,6 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "brand_colour": partial(_brand, "brand_colour", checked_colour),
     "brand_mark": partial(_brand, "brand_mark", lambda text: read_mark(Path(text))),
     "client_certificate_header": _header_name,
-    "postal_code": _postal_code,
     "call_centre_hours": _hours,
     "map_link": _map_link,
     "aliyun_templates": partial(_texts, "aliyun_templates"),

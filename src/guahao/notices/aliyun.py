@@ -131,12 +131,12 @@ class AliyunGateway(Gateway):
     async def send(self, outgoing: OutgoingMessage) -> Outcome:
         """Hand one message over; its receipt comes later."""
         suffix = ENGLISH if outgoing.language == "en" else ""
-        names = VARIABLES[outgoing.kind]
+        params = {name: _cut(outgoing.params[name]) for name in VARIABLES[outgoing.kind]}
         request = models.SendSmsRequest(
             phone_numbers=_national(outgoing.to),
             sign_name=self._sign_name,
             template_code=self._templates[outgoing.kind + suffix],
-            template_param=_json({name: _cut(outgoing.params[name]) for name in names}),
+            template_param=json.dumps(params, ensure_ascii=False, separators=(",", ":")),
             out_id=outgoing.key,
         )
         try:
@@ -146,7 +146,7 @@ class AliyunGateway(Gateway):
         return _outcome(answer.body.code)
 
     async def look_up(self, key: str, to: str, first_tried: timedelta) -> Outcome | None:
-        """What the provider's records say of the key, on every date since it was first tried."""
+        """Return what the provider's records say of the key, on every date since its first try."""
         now = self._clock()
         days = (now.date() - (now - first_tried).date()).days
         for back in range(min(days, _RECORDS_KEPT_DAYS) + 1):
@@ -217,10 +217,6 @@ def _client(access: SmsAccess) -> Client:
 
 def _national(phone: str) -> str:
     return phone.removeprefix("+86")
-
-
-def _json(values: Mapping[str, str]) -> str:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
 def _cut(value: str) -> str:

@@ -295,9 +295,12 @@ def _try_again(left: Sequence[ClaimedMessage | UnreadableMessage]) -> list[TryAg
 
     What soon expires is tried again in 5, 10, 20 s and so on.
     """
+    urgent, others = [], []
+    for message in left:
+        is_urgent = isinstance(message, ClaimedMessage) and message.expires_at is not None
+        (urgent if is_urgent else others).append(message)
     again = []
-    for soon_expired in (True, False):
-        some = [one for one in left if _soon_expires(one) is soon_expired]
+    for some, soon_expired in ((urgent, True), (others, False)):
         if not some:
             continue
         first = SHORT_FIRST_WAIT_SECONDS if soon_expired else FIRST_WAIT_SECONDS
@@ -305,7 +308,3 @@ def _try_again(left: Sequence[ClaimedMessage | UnreadableMessage]) -> list[TryAg
         wait = min(first * 2 ** min(doublings, 8), LONGEST_WAIT_SECONDS)
         again.append(TryAgain([message.id for message in some], wait, urgent=soon_expired))
     return again
-
-
-def _soon_expires(message: ClaimedMessage | UnreadableMessage) -> bool:
-    return isinstance(message, ClaimedMessage) and message.expires_at is not None

@@ -112,7 +112,10 @@ def _without_visit(
 ) -> dict[str, str] | None:
     """Return the facts of a message that is about no booking."""
     if message.kind in ("otp", "call_code", "move_code"):
-        return _otp(message, context.hotline)
+        if message.body is None or message.expires_at is None:
+            return None
+        until = _clock(message.expires_at.time())
+        return {"otp": message.body, "until": until, "hotline": context.hotline}
     if message.kind == "call_back_missed":
         return {"hotline": context.hotline}
     if message.kind == "suspended":
@@ -121,7 +124,10 @@ def _without_visit(
         return _relieved(message, context, language)
     if message.kind in ("application_registered", "application_ended"):
         return _application(message, context, language)
-    return _moved(message, context)
+    if message.patient is None:
+        return None
+    # By the masked name only: an old phone may be in other hands by now.
+    return {"patient": masked_name(message.patient.name), "hotline": context.hotline}
 
 
 def _more(
@@ -133,22 +139,15 @@ def _more(
     if message.kind == "draw_won":
         return _declining(message, facts, context, language)
     if message.kind == "rescheduled":
-        return None if message.replaced is None else _replaced(message.replaced, language)
+        given_up = message.replaced
+        if given_up is None:
+            return None
+        return {
+            "old_department": given_up.department_name,
+            "old_date": format_day(given_up.visit_date, language),
+            "old_time": _time(given_up, language),
+        }
     return {}
-
-
-def _otp(message: ClaimedMessage, hotline: str) -> dict[str, str] | None:
-    if message.body is None or message.expires_at is None:
-        return None
-    until = _clock(message.expires_at.time())
-    return {"otp": message.body, "until": until, "hotline": hotline}
-
-
-def _moved(message: ClaimedMessage, context: Context) -> dict[str, str] | None:
-    """By the masked name only: an old phone may be in other hands by now."""
-    if message.patient is None:
-        return None
-    return {"patient": masked_name(message.patient.name), "hotline": context.hotline}
 
 
 def _suspended(
@@ -293,15 +292,6 @@ def _offered(
         "offer_date": format_day(session.visit_date, language),
         "offer_time": _time(session, language),
         "accept_until": _moment(offer.accept_until.astimezone(CITY_TIME), language),
-    }
-
-
-def _replaced(session: SessionView, language: Language) -> dict[str, str]:
-    """Return where and when the place was that was given up."""
-    return {
-        "old_department": session.department_name,
-        "old_date": format_day(session.visit_date, language),
-        "old_time": _time(session, language),
     }
 
 

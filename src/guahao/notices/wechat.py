@@ -106,17 +106,13 @@ class OfficialAccount:
             kept = await store.access_token(tx, self._vault, self._appid)
             if kept is not None and kept != refused:
                 return kept
-            token = await self._fetched(refused)
+            token = await self._api.stable_token(force=False)
+            if token.value == refused:
+                token = await self._api.stable_token(force=True)
             early = min(RENEWED_BEFORE_SECONDS, token.seconds // 10)
             renew_at = tx.now + timedelta(seconds=token.seconds - early)
             await store.save_access_token(tx, self._vault, self._appid, token.value, renew_at)
             return token.value
-
-    async def _fetched(self, refused: str | None) -> AccessToken:
-        token = await self._api.stable_token(force=False)
-        if token.value == refused:
-            token = await self._api.stable_token(force=True)
-        return token
 
 
 class WeChatGateway(Gateway):

@@ -161,7 +161,8 @@ async def close(
 async def _stop_result(
     platform: Platform, by: OfHospital, before: HospitalSession, *, changed: bool
 ) -> StopResult:
-    session = await _again(platform, by, before)
+    # As it was, if its department was removed meanwhile.
+    session = await own_session(platform, by, before.external_id or "") or before
     held = await _stop_of(platform, by, session.id)
     if held is None or not (session.stopped or held.substitute):
         return StopResult(session, changed, None)
@@ -172,8 +173,3 @@ async def _stop_result(
 async def _stop_of(platform: Platform, by: OfHospital, session_id: int) -> Stop | None:
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         return await stop_store.of_session(tx, platform.vault, session_id)
-
-
-async def _again(platform: Platform, by: OfHospital, before: HospitalSession) -> HospitalSession:
-    """Return the session as it is now; as it was if its department was removed meanwhile."""
-    return await own_session(platform, by, before.external_id or "") or before

@@ -73,17 +73,16 @@ def _state(view: SessionView, at: datetime, policy: Policy) -> str:
 
 
 async def roll_forward(platform: Platform, days: int = ROLLED_DAYS) -> int:
-    """Make the sessions of all timetables from today to today + `days`; how many were made.
+    """Make the sessions of all timetables from today to today + `days`; return how many.
 
     Safe to run twice, late or in two workers. A transaction is one hospital's, so that none
     is long and a failure keeps what was done.
     """
     async with platform.db.transaction() as tx:
         hospital_ids = await sessions.hospitals_with_timetables(tx)
-    return sum([await _roll_forward_one(platform, one, days) for one in hospital_ids])
-
-
-async def _roll_forward_one(platform: Platform, hospital_id: int, days: int) -> int:
-    async with platform.db.transaction() as tx:
-        today = tx.now.date()
-        return await roll_out(tx, platform, hospital_id, today, today + timedelta(days=days))
+    made = 0
+    for hospital_id in hospital_ids:
+        async with platform.db.transaction() as tx:
+            today = tx.now.date()
+            made += await roll_out(tx, platform, hospital_id, today, today + timedelta(days=days))
+    return made

@@ -222,18 +222,11 @@ def action_words(page: StaffPage) -> dict[str, str]:
             "report_attendance": page.say("医院系统上报就诊"),
             **directory_words(page),
             **schedule_words(page),
-            **_fairness_words(page),
+            "decide_release_mode": page.say("决定放号方式"),
+            "withdraw_release_mode": page.say("撤回放号方式"),
+            "look_up_ticket": page.say("查询登记号"),
         }
     )
-
-
-def _fairness_words(page: StaffPage) -> dict[str, str]:
-    """Return the names of actions on how places are given out."""
-    return {
-        "decide_release_mode": page.say("决定放号方式"),
-        "withdraw_release_mode": page.say("撤回放号方式"),
-        "look_up_ticket": page.say("查询登记号"),
-    }
 
 
 def _window_words(page: StaffPage) -> dict[str, str]:

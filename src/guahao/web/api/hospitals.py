@@ -7,7 +7,7 @@ from litestar.types import ASGIApp
 from msgspec import UNSET, UnsetType
 
 from guahao.flows.hospitals.directory import departments, hospital, search_hospitals
-from guahao.store.kernel.views import DepartmentView, HospitalView
+from guahao.store.kernel.views import HospitalView
 from guahao.web.api.services import Route, Services
 from guahao.web.framework.openapi import Endpoint
 from guahao.web.http.answers import json_answer
@@ -167,7 +167,14 @@ def hospital_routes(services: Services) -> list[Route]:
         found = await departments(services.platform, id)
         if found is None:
             raise ProblemError("unknown_hospital")
-        return json_answer(DepartmentList(_departments(found, reader_language(request.scope))))
+        language = reader_language(request.scope)
+        names = {view.id: _named(view.name, view.name_en, language) for view in found}
+        departments = [DepartmentOut(view.id, names[view.id], None) for view in found]
+        for view, department in zip(found, departments, strict=True):
+            if view.parent_id is not None:
+                name = names.get(view.parent_id, view.parent_name or "")
+                department.parent = ParentOut(view.parent_id, name)
+        return json_answer(DepartmentList(departments))
 
     return [Route(_LIST, listed), Route(_ONE, show), Route(_DEPARTMENTS, of_hospital)]
 
@@ -202,12 +209,3 @@ def _detail(view: HospitalView, language: Language) -> HospitalDetail:
     )
 
 
-def _departments(found: list[DepartmentView], language: Language) -> list[DepartmentOut]:
-    names = {view.id: _named(view.name, view.name_en, language) for view in found}
-    return [DepartmentOut(view.id, names[view.id], _parent(view, names)) for view in found]
-
-
-def _parent(view: DepartmentView, names: dict[int, str]) -> ParentOut | None:
-    if view.parent_id is None:
-        return None
-    return ParentOut(view.parent_id, names.get(view.parent_id, view.parent_name or ""))

@@ -75,18 +75,14 @@ async def _listed(page: StaffPage, found: list[DayEntry] | None) -> ASGIApp:
         department=department,
         period=period,
         sessions=shown,
-        totals=_totals(shown),
+        totals={
+            "booked": sum(session.booked for session in shown),
+            "picked_up": sum(session.picked_up for session in shown),
+            "no_show": sum(session.no_show for session in shown),
+            "unverified": sum(session.unverified for session in shown),
+        },
         found=found,
     )
-
-
-def _totals(sessions: list[DaySession]) -> dict[str, int]:
-    return {
-        "booked": sum(session.booked for session in sessions),
-        "picked_up": sum(session.picked_up for session in sessions),
-        "no_show": sum(session.no_show for session in sessions),
-        "unverified": sum(session.unverified for session in sessions),
-    }
 
 
 async def _print(page: StaffPage) -> ASGIApp:

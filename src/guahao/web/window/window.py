@@ -83,10 +83,12 @@ async def _hand_out(page: StaffPage) -> ASGIApp:
 
 def _verdict(page: StaffPage, answer: AppointmentView | NotHandedOut | TooManyGuesses) -> WindowAnswer:
     if isinstance(answer, AppointmentView):
+        session = answer.session
+        department = page.names.name(session.department_name, session.department_name_en)
         return WindowAnswer(
             True,
             page.say("已取号"),
-            page.say("请告诉患者：到{department}候诊。", department=_department(page, answer)),
+            page.say("请告诉患者：到{department}候诊。", department=department),
             answer,
             masked_name(answer.patient.name),
         )
@@ -99,11 +101,7 @@ def _verdict(page: StaffPage, answer: AppointmentView | NotHandedOut | TooManyGu
                 when=page.time(answer.retry_from),
             ),
         )
-    return Verdict(False, _HEADLINES[answer.reason].of(page.language), page.refusal(answer).text)
-
-
-def _department(page: StaffPage, view: AppointmentView) -> str:
-    return page.names.name(view.session.department_name, view.session.department_name_en)
+    return WindowAnswer(False, _HEADLINES[answer.reason].of(page.language), page.refusal(answer).text)
 
 
 async def _ask_to_correct(page: StaffPage) -> ASGIApp:

@@ -101,7 +101,10 @@ async def _show(page: StaffPage) -> ASGIApp:
 
 
 async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
-    saved = await _kept(page)
+    id = read_id(page.request, "import_id", "not_found")
+    saved = await flows.show(page.services.platform, page.staff, id)
+    if saved is None:
+        raise ProblemError("not_found")
     preview = saved.preview
     if preview is None:
         return page.redirect("/staff/hospitals")
@@ -117,12 +120,6 @@ async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASG
     )
 
 
-async def _kept(page: StaffPage) -> SavedPreview[Preview]:
-    id = read_id(page.request, "import_id", "not_found")
-    saved = await flows.show(page.services.platform, page.staff, id)
-    if saved is None:
-        raise ProblemError("not_found")
-    return saved
 
 
 def _told(value: Any) -> str:

@@ -69,14 +69,14 @@ async def _show(page: StaffPage) -> ASGIApp:
     q = page.query("q").strip()[:_TYPED_MAX]
     terms = await flows.listed(page.services.platform)
     wanted = search_text(q)
-    shown = [term for term in terms if wanted in search_text(" ".join(_texts(term.facts)))]
+    shown = []
+    for term in terms:
+        texts = (*term.facts.words, *term.facts.targets, *term.facts.children)
+        if wanted in search_text(" ".join(texts)):
+            shown.append(term)
     return page.show(
         "staff/search_terms.html", typed=q, terms=shown, count=len(terms), kinds=_kinds(page)
     )
-
-
-def _texts(facts: TermFacts) -> Iterable[str]:
-    return (*facts.words, *facts.targets, *facts.children)
 
 
 def _kinds(page: StaffPage) -> dict[str, str]:

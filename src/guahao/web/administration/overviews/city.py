@@ -55,6 +55,7 @@ def _handler(watch: ReleaseWatch, recount: Recount[tuple[CityFigures, SoldOut]])
         observed = platform.observed
         age = uptime() - observed.taken_at
         facts = observed.facts if observed.facts is not None and age <= STALE_SECONDS else None
+        queues = None if facts is None else facts.undelivered
         outcomes = None if hour is None else hour.outcomes
         return page.show(
             "staff/overview.html",
@@ -70,7 +71,7 @@ def _handler(watch: ReleaseWatch, recount: Recount[tuple[CityFigures, SoldOut]])
             totals=_totals(city, gone),
             facts=facts,
             late=[] if facts is None else late_tasks(facts.tasks or ()),
-            waiting=_waiting(facts),
+            waiting=None if queues is None else sum(queue.count for queue in queues),
             answers=public_answers(),
         )
 
@@ -130,9 +131,3 @@ def _channels(page: StaffPage, city: CityFigures) -> Chart:
         [page.say("预约数")],
         of_most_five(series, page.say("其他")),
     )
-
-
-def _waiting(facts: Facts | None) -> int | None:
-    if facts is None or facts.undelivered is None:
-        return None
-    return sum(queue.count for queue in facts.undelivered)

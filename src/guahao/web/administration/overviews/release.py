@@ -103,7 +103,10 @@ def _chart(page: StaffPage, hour: ReleaseHour) -> Chart:
     """Return requests over the hour: booked, and refused by kind."""
     words = family_words(page)
     kinds = ("sold_out", "limits", "time")
-    steps = [_by_family(step) for step in hour.steps]
+    steps: list[Counter[str]] = [Counter() for _ in hour.steps]
+    for families, step in zip(steps, hour.steps, strict=True):
+        for outcome, count in step.items():
+            families[family(outcome)] += count
     rest = [OTHER, "suspended"]
     moments = [hour.release.at + n * hour.step for n in range(len(steps))]
     is_fine = hour.step < timedelta(minutes=1)
@@ -119,10 +122,3 @@ def _chart(page: StaffPage, hour: ReleaseHour) -> Chart:
         ],
         ticks=[format_second(at) if is_fine else f"{at:%H:%M}" for at in moments],
     )
-
-
-def _by_family(step: Counter[str]) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for outcome, count in step.items():
-        found[family(outcome)] += count
-    return found

@@ -47,11 +47,15 @@ async def booking_parts(page: StaffPage, asked: ReportRequest) -> list[Part]:
     table = [[key_text(page, asked.grouping, row.key, found.names), *_numbers(row)] for row in rows]
     total = [page.say("合计"), *_numbers(_total(rows))]
     name = page.say("预约数")
+    if asked.basis is Basis.VISIT:
+        note = page.say("按就诊日统计。爽约率：已取号与爽约之中，爽约所占的比例。")
+    else:
+        note = page.say("按预约当天统计。爽约率：已取号与爽约之中，爽约所占的比例。")
     return [
         Part(
             Table(name, head, [*table, total]),
             _bookings_chart(page, asked, found, rows),
-            _basis_note(page, asked.basis),
+            note,
             has_total=True,
         )
     ]
@@ -92,12 +96,6 @@ def _bookings_chart(
         [key_text(page, asked.grouping, row.key, found.names) for row in rows],
         series,
     )
-
-
-def _basis_note(page: StaffPage, basis: Basis) -> str:
-    if basis is Basis.VISIT:
-        return page.say("按就诊日统计。爽约率：已取号与爽约之中，爽约所占的比例。")
-    return page.say("按预约当天统计。爽约率：已取号与爽约之中，爽约所占的比例。")
 
 
 # Lead time ------------------------------------------------------------------------------------

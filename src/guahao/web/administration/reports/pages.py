@@ -142,11 +142,15 @@ async def _show(report: Report, page: StaffPage, turn: Semaphore) -> ASGIApp:
             parts = [] if asked.wrong else await report.parts(page, asked)
     except TooSlowError as error:
         raise ProblemError("report_too_slow") from error
+    days = f"{asked.scope.first.isoformat()} {asked.scope.last.isoformat()}"
     if parts and page.query("format") == "xlsx":
-        return await _download(report, page, asked, parts)
+        data = await to_thread(workbook, [part.table for part in parts])
+        return page.download(data, f"{report.words.of(page.language)} {days}.xlsx", XLSX)
     number = as_id(page.query("part")) or 1
     if page.query("format") == "csv" and number <= len(parts):
-        return await _csv(page, asked, parts[number - 1])
+        table = parts[number - 1].table
+        data = await to_thread(csv_file, table)
+        return page.download(data, f"{table.name} {days}.csv", _CSV)
     tabs = [report for report in REPORTS if page.staff.role in report.roles]
     return page.show(
         "staff/report.html",
@@ -171,17 +175,3 @@ def _csv_address(page: StaffPage, number: int) -> str:
         if isinstance(value, str) and name not in ("format", "part")
     ]
     return f"{page.path}?{urlencode([*asked, ('format', 'csv'), ('part', number)])}"
-
-
-async def _download(report: Report, page: StaffPage, asked: ReportRequest, parts: list[Part]) -> ASGIApp:
-    data = await to_thread(workbook, [part.table for part in parts])
-    return page.download(data, f"{report.words.of(page.language)} {_days(asked)}.xlsx", XLSX)
-
-
-async def _csv(page: StaffPage, asked: ReportRequest, part: Part) -> ASGIApp:
-    data = await to_thread(csv_file, part.table)
-    return page.download(data, f"{part.table.name} {_days(asked)}.csv", _CSV)
-
-
-def _days(asked: ReportRequest) -> str:
-    return f"{asked.scope.first.isoformat()} {asked.scope.last.isoformat()}"

@@ -38,7 +38,12 @@ async def fill_parts(page: StaffPage, asked: ReportRequest) -> list[Part]:
     cells: defaultdict[Key, dict[Key, Fill]] = defaultdict(dict)
     for fill in found.rows:
         cells[fill.row][fill.column] = fill
-    across = _across(column, {fill.column for fill in found.rows})
+    seen = {fill.column for fill in found.rows}
+    across: list[Key]
+    if column is Axis.PERIOD:
+        across = [period for period in _PERIODS if period in seen]
+    else:
+        across = sorted(seen, key=lambda key: int(str(key)))
     keys = sorted(cells, key=lambda key: _order(row, key, cells[key]))
     names = {key: _axis_name(page, row, key, found.names) for key in keys}
     heads = [_column_name(page, column, key) for key in across]
@@ -61,19 +66,19 @@ async def fill_parts(page: StaffPage, asked: ReportRequest) -> list[Part]:
                     for name in (names[key] for key in keys[:ROWS_DRAWN])
                 ],
                 heads,
-                [[_cell(cells[key].get(other)) for other in across] for key in keys[:ROWS_DRAWN]],
+                [
+                    [
+                        None if cell is None else (cell.booked, cell.capacity)
+                        for cell in map(cells[key].get, across)
+                    ]
+                    for key in keys[:ROWS_DRAWN]
+                ],
                 left_out(page, len(keys), ROWS_DRAWN),
             ),
             page.say("使用率：已约号数占号源数。停诊的和没有号源的不计。"),
             has_total=True,
         )
     ]
-
-
-def _across(column: Axis, seen: set[Key]) -> list[Key]:
-    if column is Axis.PERIOD:
-        return [period for period in _PERIODS if period in seen]
-    return sorted(seen, key=lambda key: int(str(key)))
 
 
 def _order(row: Axis, key: Key, cells: dict[Key, Fill]) -> tuple[float, str]:
@@ -128,10 +133,6 @@ def _column_name(page: StaffPage, column: Axis, key: Key) -> str:
     if column is Axis.PERIOD:
         return page.period(str(key))
     return page.weekday(date(2024, 1, int(str(key))))  # which began on a Monday
-
-
-def _cell(cell: Fill | None) -> tuple[int, int] | None:
-    return None if cell is None else (cell.booked, cell.capacity)
 
 
 # Time to sold out -----------------------------------------------------------------------------
