@@ -22,7 +22,7 @@ BANNED_WORDS = {
     "whatever": 1,
     "whichever": 2,
     "whomever": 0,
-    "deed": 28,
+    "deed": 1,
     "parcel": 0,
     "courier": 0,
     "manners": 0,

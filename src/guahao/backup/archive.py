@@ -220,7 +220,8 @@ class Archive:
         found = [segment for segment in self._segments(size) if segment.number >= base.start]
         if not found:
             return Wal(folders, None, (), 0)
-        first = {t: min(s.number for s in found if s.timeline == t) for t in _timelines(found)}
+        timelines = {segment.timeline for segment in found}
+        first = {t: min(s.number for s in found if s.timeline == t) for t in timelines}
         newest = max(first)
         last = max(segment.number for segment in found if segment.timeline == newest)
         # Complete segments, and an unfinished segment at the end of its timeline.
@@ -314,10 +315,6 @@ def remove(folder: Path) -> None:
         if not folder.exists():
             return
         time.sleep(0.1)
-
-
-def _timelines(segments: list[Segment]) -> set[int]:
-    return {segment.timeline for segment in segments}
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -21,6 +21,8 @@ from guahao.store.supply.changes import OFFERED
 from guahao.store.supply.fees import listed_fee
 from guahao.store.supply.timetables import TimetableChange
 
+ACTION = "deed"  # the column: the release before this one would lose it by a rename
+
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
@@ -131,8 +133,8 @@ _SAME_CLINIC = """
     s.department_id = r.department_id AND s.title = r.title AND s.specialty = r.specialty
     AND s.period = r.period AND s.starts_at IS NOT DISTINCT FROM r.starts_at
 """
-_FORGET = """
-    UPDATE supply_import_rows SET deed = 'add', record_id = NULL, matches = 0
+_FORGET = f"""
+    UPDATE supply_import_rows SET {ACTION} = 'add', record_id = NULL, matches = 0
     WHERE import_id = %(import_id)s AND matches > 0
 """
 # Of several that it might be, one that is as the row says.
@@ -156,7 +158,7 @@ _COMPARE_SESSIONS = f"""
     UPDATE supply_import_rows r
     SET record_id = m.id, matches = m.matches, booked = m.booked, stopped = m.stopped,
         before_ends_at = m.ends_at, before_fee_fen = m.fee_fen, before_capacity = m.capacity,
-        deed = CASE WHEN m.same THEN 'same' ELSE 'change' END
+        {ACTION} = CASE WHEN m.same THEN 'same' ELSE 'change' END
     FROM ({_BEST}) m
     WHERE m.nth = 1 AND r.import_id = %(import_id)s AND r.sheet = m.sheet AND r.row = m.row
 """
@@ -176,7 +178,7 @@ _COMPARE_TIMETABLES = f"""
     SET record_id = m.id, matches = m.matches, booked = 0, stopped = false,
         before_ends_at = m.ends_at, before_fee_fen = m.fee_fen, before_capacity = m.capacity,
         before_valid_until = m.valid_until,
-        deed = CASE WHEN m.same THEN 'same' ELSE 'change' END
+        {ACTION} = CASE WHEN m.same THEN 'same' ELSE 'change' END
     FROM ({_BEST}) m
     WHERE m.nth = 1 AND r.import_id = %(import_id)s AND r.sheet = m.sheet AND r.row = m.row
 """
@@ -206,9 +208,9 @@ async def compare(tx: Tx, import_id: int) -> None:
 async def fingerprint(tx: Tx, import_id: int) -> str:
     """Return another text whenever the comparison has come out otherwise."""
     row = await tx.row(
-        """
+        f"""
         SELECT count(*), sum(hashtextextended(
-            concat_ws('|', sheet, row, deed, record_id, stopped, before_ends_at, before_fee_fen,
+            concat_ws('|', sheet, row, {ACTION}, record_id, stopped, before_ends_at, before_fee_fen,
                       before_capacity, before_valid_until), 0))
         FROM supply_import_rows WHERE import_id = %(import_id)s
         """,
@@ -219,7 +221,7 @@ async def fingerprint(tx: Tx, import_id: int) -> str:
 
 
 # The rows that are not as the plan is.
-_PLANNED = "r.import_id = %(import_id)s AND r.deed <> 'same'"
+_PLANNED = f"r.import_id = %(import_id)s AND r.{ACTION} <> 'same'"
 _DIFFERING = f"""
     SELECT r.sheet, r.row, r.department_id,
            coalesce(d.on_platform AND d.parent_id IS NOT NULL, false) AS is_bookable,
@@ -296,15 +298,15 @@ async def counts(tx: Tx, import_id: int) -> dict[str, int]:
 
     found = await tx.record(
         counted,
-        """
-        SELECT count(*) FILTER (WHERE deed = 'add' AND visit_date IS NOT NULL) AS add,
-               count(*) FILTER (WHERE deed = 'change' AND visit_date IS NOT NULL) AS change,
-               count(*) FILTER (WHERE deed = 'same' AND visit_date IS NOT NULL) AS same,
-               count(*) FILTER (WHERE deed = 'same' AND stopped) AS stopped,
-               count(*) FILTER (WHERE deed = 'add' AND iso_weekday IS NOT NULL) AS add_weekly,
-               count(*) FILTER (WHERE deed = 'change' AND iso_weekday IS NOT NULL)
+        f"""
+        SELECT count(*) FILTER (WHERE {ACTION} = 'add' AND visit_date IS NOT NULL) AS add,
+               count(*) FILTER (WHERE {ACTION} = 'change' AND visit_date IS NOT NULL) AS change,
+               count(*) FILTER (WHERE {ACTION} = 'same' AND visit_date IS NOT NULL) AS same,
+               count(*) FILTER (WHERE {ACTION} = 'same' AND stopped) AS stopped,
+               count(*) FILTER (WHERE {ACTION} = 'add' AND iso_weekday IS NOT NULL) AS add_weekly,
+               count(*) FILTER (WHERE {ACTION} = 'change' AND iso_weekday IS NOT NULL)
                    AS change_weekly,
-               count(*) FILTER (WHERE deed = 'same' AND iso_weekday IS NOT NULL) AS same_weekly
+               count(*) FILTER (WHERE {ACTION} = 'same' AND iso_weekday IS NOT NULL) AS same_weekly
         FROM supply_import_rows WHERE import_id = %(import_id)s
         """,
         {"import_id": import_id},
@@ -342,9 +344,9 @@ async def planned_dates(tx: Tx, import_id: int) -> dict[int, PlannedDates]:
 async def new_titles(tx: Tx, import_id: int, limit: int) -> list[str]:
     """Return titles that no timetable or session of the hospital has had so far."""
     rows = await tx.rows(
-        """
+        f"""
         SELECT DISTINCT r.title FROM supply_import_rows r
-        WHERE r.import_id = %(import_id)s AND r.deed = 'add'
+        WHERE r.import_id = %(import_id)s AND r.{ACTION} = 'add'
           AND NOT EXISTS (SELECT FROM clinic_sessions s JOIN departments d ON d.id = s.department_id
                           WHERE d.hospital_id = r.hospital_id AND s.title = r.title)
           AND NOT EXISTS (SELECT FROM timetables t
@@ -360,15 +362,15 @@ async def actions(tx: Tx, import_id: int, action: str, limit: int) -> list[Actio
     """Return the first rows that add or change something, in the file's order."""
     return await tx.records(
         _action,
-        """
-        SELECT r.deed AS action, r.sheet, r.row, d.name AS department_name,
+        f"""
+        SELECT r.{ACTION} AS action, r.sheet, r.row, d.name AS department_name,
                d.name_en AS department_name_en, h.name AS hospital_name,
                r.title, r.specialty, r.period, r.starts_at, r.ends_at, r.fee_fen, r.capacity,
                r.visit_date, r.iso_weekday, r.valid_from, r.valid_until,
                r.before_ends_at, r.before_fee_fen, r.before_capacity, r.before_valid_until
         FROM supply_import_rows r JOIN departments d ON d.id = r.department_id
         JOIN hospitals h ON h.id = r.hospital_id
-        WHERE r.import_id = %(import_id)s AND r.deed = %(action)s
+        WHERE r.import_id = %(import_id)s AND r.{ACTION} = %(action)s
         ORDER BY r.sheet, r.row LIMIT %(limit)s
         """,
         {"import_id": import_id, "action": action, "limit": limit},
@@ -400,24 +402,24 @@ async def lock_changed(tx: Tx, import_id: int) -> None:
     """
     params = {"import_id": import_id, "today": tx.now.date()}
     await tx.rows(
-        """
+        f"""
         SELECT id FROM timetables WHERE id IN (
             SELECT record_id FROM supply_import_rows
-            WHERE import_id = %(import_id)s AND deed = 'change' AND iso_weekday IS NOT NULL)
+            WHERE import_id = %(import_id)s AND {ACTION} = 'change' AND iso_weekday IS NOT NULL)
         ORDER BY id FOR NO KEY UPDATE
         """,
         params,
     )
     await tx.rows(
-        """
+        f"""
         SELECT id FROM clinic_sessions WHERE id IN (
             SELECT record_id FROM supply_import_rows
-            WHERE import_id = %(import_id)s AND deed = 'change' AND visit_date IS NOT NULL
+            WHERE import_id = %(import_id)s AND {ACTION} = 'change' AND visit_date IS NOT NULL
             UNION ALL
             SELECT s.id FROM supply_import_rows r JOIN clinic_sessions s
               ON s.timetable_id = r.record_id AND s.visit_date > %(today)s
              AND s.external_id IS NULL
-            WHERE r.import_id = %(import_id)s AND r.deed = 'change' AND r.iso_weekday IS NOT NULL)
+            WHERE r.import_id = %(import_id)s AND r.{ACTION} = 'change' AND r.iso_weekday IS NOT NULL)
         ORDER BY id FOR NO KEY UPDATE
         """,
         params,
@@ -427,10 +429,10 @@ async def lock_changed(tx: Tx, import_id: int) -> None:
 async def number_new(tx: Tx, import_id: int) -> int:
     """Give each new session its id; return how many there are."""
     return await tx.do(
-        """
+        f"""
         UPDATE supply_import_rows
         SET record_id = nextval(pg_get_serial_sequence('clinic_sessions', 'id'))
-        WHERE import_id = %(import_id)s AND deed = 'add' AND visit_date IS NOT NULL
+        WHERE import_id = %(import_id)s AND {ACTION} = 'add' AND visit_date IS NOT NULL
         """,
         {"import_id": import_id},
     )
@@ -439,12 +441,12 @@ async def number_new(tx: Tx, import_id: int) -> int:
 async def add_sessions(tx: Tx, import_id: int, after_id: int, limit: int) -> tuple[int, int]:
     """Add the next numbered sessions after an id; return how many, and the last one's id."""
     row = await tx.row(
-        """
+        f"""
         WITH next AS (
             SELECT record_id, hospital_id, department_id, title, specialty, visit_date, period,
                    starts_at, ends_at, fee_fen, capacity
             FROM supply_import_rows
-            WHERE import_id = %(import_id)s AND deed = 'add' AND visit_date IS NOT NULL
+            WHERE import_id = %(import_id)s AND {ACTION} = 'add' AND visit_date IS NOT NULL
               AND record_id > %(after_id)s
             ORDER BY record_id LIMIT %(limit)s
         ), made AS (
@@ -463,8 +465,8 @@ async def add_sessions(tx: Tx, import_id: int, after_id: int, limit: int) -> tup
 async def sessions_by_action(tx: Tx, import_id: int) -> dict[str, list[int]]:
     """Return the ids of the sessions of an import, by what it does with them."""
     rows = await tx.rows(
-        """
-        SELECT deed, array_agg(record_id ORDER BY record_id) FROM supply_import_rows
+        f"""
+        SELECT {ACTION}, array_agg(record_id ORDER BY record_id) FROM supply_import_rows
         WHERE import_id = %(import_id)s AND record_id IS NOT NULL AND visit_date IS NOT NULL
         GROUP BY 1
         """,
@@ -485,7 +487,7 @@ async def change_sessions(tx: Tx, import_id: int) -> int:
             reserved = least(s.reserved, r.capacity - s.booked
                                          - least(s.held, r.capacity - s.booked - {OFFERED}))
         FROM supply_import_rows r
-        WHERE r.import_id = %(import_id)s AND r.deed = 'change' AND r.visit_date IS NOT NULL
+        WHERE r.import_id = %(import_id)s AND r.{ACTION} = 'change' AND r.visit_date IS NOT NULL
           AND s.id = r.record_id
         """,
         {"import_id": import_id},
@@ -496,10 +498,10 @@ async def add_timetables(tx: Tx, import_id: int) -> list[int]:
     """Add the new timetables; return the hospitals that own them."""
     params = {"import_id": import_id}
     await tx.do(
-        """
+        f"""
         UPDATE supply_import_rows
         SET record_id = nextval(pg_get_serial_sequence('timetables', 'id'))
-        WHERE import_id = %(import_id)s AND deed = 'add' AND iso_weekday IS NOT NULL
+        WHERE import_id = %(import_id)s AND {ACTION} = 'add' AND iso_weekday IS NOT NULL
         """,
         params,
     )
@@ -516,7 +518,7 @@ async def add_timetables(tx: Tx, import_id: int) -> list[int]:
                    capacity, valid_from,
                    CASE WHEN valid_until = date '9999-12-31' THEN 'infinity' ELSE valid_until END
             FROM supply_import_rows r
-            WHERE import_id = %(import_id)s AND deed = 'add' AND iso_weekday IS NOT NULL
+            WHERE import_id = %(import_id)s AND {ACTION} = 'add' AND iso_weekday IS NOT NULL
             ORDER BY sheet, row
             RETURNING hospital_id
         )
@@ -541,7 +543,7 @@ async def changed_timetables(tx: Tx, import_id: int) -> list[ChangedTimetable]:
                CASE WHEN r.fee_fen = before_fee_fen THEN t.fee_is_own
                     ELSE coalesce(r.fee_fen <> {listed}, false) END AS fee_is_own
         FROM supply_import_rows r JOIN timetables t ON t.id = record_id
-        WHERE import_id = %(import_id)s AND deed = 'change' AND r.iso_weekday IS NOT NULL
+        WHERE import_id = %(import_id)s AND {ACTION} = 'change' AND r.iso_weekday IS NOT NULL
         ORDER BY record_id
         """,
         {"today": tx.now.date(), "import_id": import_id},

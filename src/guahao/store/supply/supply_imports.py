@@ -9,6 +9,7 @@ from typing import Any
 from guahao.rules.staff.staff import Who
 from guahao.rules.supply.changes import Clinic
 from guahao.store.kernel.db import Tx
+from guahao.store.supply.import_rows import ACTION
 
 CLAIMED_FOR = timedelta(minutes=5)
 LEFT_AFTER = timedelta(minutes=1)  # its own job comes within seconds
@@ -250,7 +251,7 @@ async def check_anew(tx: Tx, import_id: int) -> None:
 async def note_applied(tx: Tx, import_id: int, found: str) -> None:
     """Mark an import applied; what it added and changed stays, the file and the rest go."""
     await tx.do(
-        "DELETE FROM supply_import_rows WHERE import_id = %(id)s AND deed = 'same'",
+        f"DELETE FROM supply_import_rows WHERE import_id = %(id)s AND {ACTION} = 'same'",
         {"id": import_id},
     )
     await tx.do(

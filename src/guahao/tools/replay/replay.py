@@ -231,7 +231,7 @@ def _found(url: str, records: Sequence[Record], scenario: Scenario) -> _City:
     hospitals = ((id, f"R{id:04d}", name, "-", "-", *rules) for name, id in city.hospitals.items())
     departments = ((id, id, "01", name) for name, id in city.hospitals.items())
     sessions = (
-        (id, *_place(city, name), "-", day, "morning", 0, _places(scenario, wanted[name, day]))
+        (id, *_place(city, name), "-", day, "morning", 0, scenario.capacity if scenario.capacity is not None else wanted[name, day])
         for (name, day), id in city.sessions.items()
     )
     with store.filling(url) as conn:
@@ -245,10 +245,6 @@ def _found(url: str, records: Sequence[Record], scenario: Scenario) -> _City:
 def _place(city: _City, hospital: str) -> tuple[int, int]:
     """Return a hospital's id, which is that of its department too."""
     return (city.hospitals[hospital], city.hospitals[hospital])
-
-
-def _places(scenario: Scenario, wanted: int) -> int:
-    return wanted if scenario.capacity is None else scenario.capacity
 
 
 # Its days ------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -173,7 +174,7 @@ def _content(example: msgspec.Struct) -> dict[str, Any]:
 def _parameters(endpoint: Endpoint, language: Language) -> list[dict[str, Any]]:
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
-        for name in _placeholders(endpoint.path)
+        for name in re.findall(r"{(\w+)}", endpoint.path)
     ]
     for name, words in (endpoint.headers or {}).items():
         parameters.append(
@@ -192,10 +193,6 @@ def _path_schema(name: str) -> dict[str, Any]:
     if name == "external_id":
         return {"type": "string", "pattern": EXTERNAL_ID}
     return {"type": "integer", "minimum": 1}
-
-
-def _placeholders(path: str) -> list[str]:
-    return [part[1:-1] for part in path.split("/") if part.startswith("{")]
 
 
 def _query_parameters(endpoint: Endpoint, language: Language) -> list[dict[str, Any]]:

@@ -71,8 +71,4 @@ async def _read(call: CallRequest) -> Answer:
     if found is None:
         raise ProblemError("invalid_period")
     days, unknown_from = found
-    return json_answer(HospitalCalendar([_out(day) for day in days], unknown_from))
-
-
-def _out(day: CalendarDay) -> HospitalCalendarDay:
-    return HospitalCalendarDay(day.day, day.like, day.source, day.reason)
+    return json_answer(HospitalCalendar([HospitalCalendarDay(day.day, day.like, day.source, day.reason) for day in days], unknown_from))

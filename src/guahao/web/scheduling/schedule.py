@@ -54,16 +54,12 @@ def schedule_routes() -> list[StaffRoute]:
     ]
 
 
-def _monday(page: StaffPage) -> date:
-    return near_monday(page, page.query("week")) or monday_of(page.today)
-
-
 async def _week(page: StaffPage) -> ASGIApp:
     found = await flows.departments(page.services.platform, page.staff)
     if not found:
         return page.show("staff/schedule_week.html", departments=found, department=None)
     department = chosen_department(page, found)
-    monday = _monday(page)
+    monday = near_monday(page, page.query("week")) or monday_of(page.today)
     week = await flows.week(page.services.platform, page.staff, department.id, monday)
     if week is None:
         raise ProblemError("not_found")
