@@ -51,7 +51,7 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def is_told(hospital: Hospital) -> bool:
+async def is_notified(hospital: Hospital) -> bool:
     """Whether its system's book says what ours does, and we know that it does."""
     [[delivered]] = await ask(hospital.platform, "SELECT delivered FROM hospital_webhooks")
     return delivered == 2 and hospital.system.statuses() == await hospital.statuses()
@@ -90,7 +90,7 @@ async def test_what_a_killed_worker_was_telling_arrives_once_in_effect(
             assert await ask(platform, "SELECT delivered FROM hospital_webhooks") == [(0,)]
             await free_what_the_dead_held(platform)
             with worker(database_url, tmp_path):
-                await until(lambda: is_told(hospital))
+                await until(lambda: is_notified(hospital))
     assert len(system.effects) == len(set(system.effects)) == 2
     assert len(system.received) > 2
 

@@ -10,7 +10,7 @@ import pytest
 from guahao.rules.attendance.stopped import Reach, ReachFacts, decide_reach
 
 TOLD = ReachFacts(
-    "stopped", is_restored=False, is_told=True, message="failed", call=None, offer=None
+    "stopped", is_restored=False, is_notified=True, message="failed", call=None, offer=None
 )
 
 
@@ -37,9 +37,9 @@ TOLD = ReachFacts(
         ({"status": "booked"}, Reach.UNREACHED),  # a substitute sees the patient
         ({"status": "cancelled"}, Reach.ANSWERED),
         ({"status": "picked_up"}, Reach.ANSWERED),
-        ({"is_told": False, "message": None}, Reach.WAITING),
-        ({"is_told": False, "offer": "accepted"}, Reach.ANSWERED),
-        ({"is_restored": True, "is_told": False}, Reach.RESTORED),
+        ({"is_notified": False, "message": None}, Reach.WAITING),
+        ({"is_notified": False, "offer": "accepted"}, Reach.ANSWERED),
+        ({"is_restored": True, "is_notified": False}, Reach.RESTORED),
     ],
 )
 def test_who_knows(differing: dict[str, Any], reach: Reach) -> None:

@@ -22,7 +22,7 @@ from guahao.rules.supply.stops import (
 TODAY = date(2026, 11, 30)
 NOW = moment("2026-11-30T09:00")
 OPEN = StopTimes(NOW, NOW, None, None)
-TOLD = replace(OPEN, told_at=NOW)
+TOLD = replace(OPEN, notified_at=NOW)
 UNDONE = replace(OPEN, undone_at=NOW)
 
 
@@ -64,7 +64,7 @@ def test_a_stop_is_taken_back_once_and_until_patients_are_notified(
     ("stop", "is_due"),
     [
         (OPEN, True),
-        (replace(OPEN, tell_at=NOW + timedelta(seconds=1)), False),
+        (replace(OPEN, notify_at=NOW + timedelta(seconds=1)), False),
         (replace(OPEN, done_at=None), False),
         (TOLD, False),
         (UNDONE, False),

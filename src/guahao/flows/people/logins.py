@@ -40,7 +40,7 @@ _WRONG_A_DAY = 5  # documents guessed at one account
 _WRONG_AN_HOUR = 20  # from one address
 _HOUR, _DAY = 3600, 86400
 
-Door = Literal["web", "wechat", "api"]
+Channel = Literal["web", "wechat", "api"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ async def log_in(
     request_id: str | None,
     caller: Caller,
     language: str,
-    door: Door,
+    channel: Channel,
     device: Device,
 ) -> LoggedIn | Refused[AccountLoginRefusal] | Throttled:
     """Log in the person who proves the phone; create its account at the first proof.
@@ -100,7 +100,7 @@ async def log_in(
         if not proven:
             return Refused(AccountLoginRefusal.OTP_WRONG)
         account_id = await accounts.find_or_add(tx, platform.vault, e164, language)
-        return await _begin(tx, platform, account_id, door, device)
+        return await _begin(tx, platform, account_id, channel, device)
 
 
 async def log_in_bound(platform: Platform, account_id: int, device: Device) -> LoggedIn:
@@ -113,7 +113,7 @@ async def _begin(
     tx: Tx,
     platform: Platform,
     account_id: int,
-    door: Door,
+    channel: Channel,
     device: Device,
     *,
     knows_device: bool = False,
@@ -128,13 +128,13 @@ async def _begin(
     login_id = await store.begin(
         tx,
         account_id,
-        door,
+        channel,
         device.label,
         device_index,
-        tx.now + LASTS[door],
+        tx.now + LASTS[channel],
         confirmed=confirmed,
     )
-    if door == "api":
+    if channel == "api":
         await store.set_refresh(tx, login_id, 1)
     if confirmed:
         await store.note_account_use(tx, account_id)
@@ -221,8 +221,8 @@ async def start_over(
         await accounts.detach_phone(tx, former)
         account_id = await accounts.find_or_add(tx, platform.vault, phone, language)
         await accounts.set_follows(tx, account_id, former)
-        door: Door = "api" if found.door == "api" else "web"
-        return await _begin(tx, platform, account_id, door, device)
+        channel: Channel = "api" if found.channel == "api" else "web"
+        return await _begin(tx, platform, account_id, channel, device)
 
 
 # Refreshing -------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ async def offer(
                 tx, allotted, {id: answered_by(facts.sessions[id], until) for id in taken}
             )
             await store.reserve(tx, taken, added)
-            if found.told_at is not None:
+            if found.notified_at is not None:
                 ids = [one.stopped.appointment_id for one in allotted]
                 told = await messages.notify(tx, "replacement_offered", ids)
                 await stops.note_told(tx, stop_id, ids, told)

@@ -90,7 +90,7 @@ async def stop(
         found = await _affected(act.tx, by, scope)
         if isinstance(found, Refused):
             return found
-        tell_at = act.now + GRACE
+        notify_at = act.now + GRACE
         stop_id = await store.add(
             act.tx,
             platform.vault,
@@ -98,7 +98,7 @@ async def stop(
             by.who,
             reason,
             scope,
-            tell_at,
+            notify_at,
             substitute=substitute,
         )
         detail = {

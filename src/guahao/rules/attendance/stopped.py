@@ -35,7 +35,7 @@ class ReachFacts:
 
     status: str
     is_restored: bool
-    is_told: bool
+    is_notified: bool
     message: str | None
     call: str | None
     offer: str | None
@@ -50,7 +50,7 @@ def decide_reach(facts: ReachFacts) -> Reach:
         return Reach.RESTORED
     if facts.offer in ("accepted", "declined") or facts.status not in ("booked", "stopped"):
         return Reach.ANSWERED
-    if not facts.is_told:
+    if not facts.is_notified:
         return Reach.WAITING
     if facts.message == "delivered":
         return Reach.DELIVERED

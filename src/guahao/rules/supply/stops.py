@@ -32,9 +32,9 @@ class UnstopRefusal(StrEnum):
 class StopTimes:
     """How far a stop has come: carried out, notified, undone; and when patients are notified."""
 
-    tell_at: datetime
+    notify_at: datetime
     done_at: datetime | None
-    told_at: datetime | None
+    notified_at: datetime | None
     undone_at: datetime | None
 
 
@@ -50,7 +50,7 @@ def refused_dates(first: date, last: date, today: date) -> StopRefusal | None:
 
 def refused_undo(stop: StopTimes) -> StopRefusal | None:
     """Return why a stop stands: its patients have been notified, or it is undone already."""
-    if stop.told_at is not None:
+    if stop.notified_at is not None:
         return StopRefusal.TOLD
     return None if stop.undone_at is None else StopRefusal.UNDONE
 
@@ -69,4 +69,4 @@ def refused_unstop(
 
 def is_to_be_notified(stop: StopTimes, now: datetime) -> bool:
     """Return whether a stop's time of grace is over, and its patients are to be notified."""
-    return refused_undo(stop) is None and stop.done_at is not None and stop.tell_at <= now
+    return refused_undo(stop) is None and stop.done_at is not None and stop.notify_at <= now

@@ -46,7 +46,7 @@ class LedgerDecision:
 
 @dataclass(frozen=True, slots=True)
 class Suspended:
-    """Somebody on the no-show list, in the clear: the door masks."""
+    """Somebody on the no-show list, in the clear: the router masks."""
 
     patient: PatientView
     no_shows: list[date]

@@ -69,7 +69,7 @@ async def bookings(tx: Tx, hospital_id: int, stop_ids: Sequence[int]) -> list[Re
         booking,
         f"""
         SELECT b.stop_id, a.id AS appointment_id, a.status,
-               b.restored_at IS NOT NULL AS is_restored, b.told_at IS NOT NULL AS is_told,
+               b.restored_at IS NOT NULL AS is_restored, b.told_at IS NOT NULL AS is_notified,
                m.state AS message, o.state AS offer
         {REACHED}
         JOIN appointments a ON a.id = b.appointment_id AND a.hospital_id = %(hospital_id)s

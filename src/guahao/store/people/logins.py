@@ -22,7 +22,7 @@ class Login:
 
     id: int
     account_id: int
-    door: str
+    channel: str
     device: str
     device_index: bytes | None
     created_at: datetime
@@ -35,7 +35,7 @@ class Login:
 
 
 _LIVE = """
-    SELECT l.id, l.account_id, l.door, l.device, l.device_index, l.created_at, l.last_seen_at,
+    SELECT l.id, l.account_id, l.door AS channel, l.device, l.device_index, l.created_at, l.last_seen_at,
            l.expires_at, l.confirmed_at IS NOT NULL AS confirmed, l.refresh_number, l.refreshed_at,
            a.notice_version
     FROM log_ins l JOIN accounts a ON a.id = l.account_id
@@ -72,7 +72,7 @@ async def person_indexes(tx: Tx, account_id: int) -> list[bytes]:
 async def begin(
     tx: Tx,
     account_id: int,
-    door: str,
+    channel: str,
     device: str,
     device_index: bytes | None,
     expires_at: datetime,
@@ -87,13 +87,13 @@ async def begin(
         """
         INSERT INTO log_ins (account_id, generation, door, device, device_index, created_at,
                              last_seen_at, expires_at, confirmed_at)
-        SELECT id, login_generation, %(door)s, %(device)s, %(device_index)s, %(now)s, %(now)s,
+        SELECT id, login_generation, %(channel)s, %(device)s, %(device_index)s, %(now)s, %(now)s,
                %(expires_at)s, %(confirmed_at)s
         FROM accounts WHERE id = %(account_id)s FOR NO KEY UPDATE
         RETURNING id
         """,
         {
-            "door": door,
+            "channel": channel,
             "device": device,
             "device_index": device_index,
             "now": tx.now,

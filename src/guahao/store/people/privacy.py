@@ -467,7 +467,7 @@ async def add_consent(
     patient_id: int | None,
     version: str,
     given_by: str,
-    door: str,
+    channel: str,
     staff_id: int | None = None,
 ) -> None:
     """Record a consent to the privacy notice, for a person or, if None, for the account.
@@ -479,7 +479,7 @@ async def add_consent(
         """
         INSERT INTO consents (account_id, patient_id, notice_version, given_by, door, given_at,
                               staff_id)
-        VALUES (%(account_id)s, %(patient_id)s, %(version)s, %(given_by)s, %(door)s, %(now)s,
+        VALUES (%(account_id)s, %(patient_id)s, %(version)s, %(given_by)s, %(channel)s, %(now)s,
                 %(staff_id)s)
         """,
         {
@@ -487,7 +487,7 @@ async def add_consent(
             "patient_id": patient_id,
             "version": version,
             "given_by": given_by,
-            "door": door,
+            "channel": channel,
             "now": tx.now,
             "staff_id": staff_id,
         },

@@ -45,16 +45,16 @@ class Stop:
     department_name: str | None
     department_name_en: str | None
     at: datetime
-    tell_at: datetime
+    notify_at: datetime
     done_at: datetime | None
-    told_at: datetime | None
+    notified_at: datetime | None
     undone_at: datetime | None
     substitute: bool
 
     @property
     def times(self) -> StopTimes:
         """How far it has come."""
-        return StopTimes(self.tell_at, self.done_at, self.told_at, self.undone_at)
+        return StopTimes(self.notify_at, self.done_at, self.notified_at, self.undone_at)
 
     @property
     def can_be_undone(self) -> bool:
@@ -137,8 +137,8 @@ _STOPS = """
     SELECT t.id, t.hospital_id, coalesce(m.login, t.client_id, '') AS by_name, t.reason_enc,
            t.first_date AS first, t.last_date AS last, t.department_id, t.title, t.period,
            t.clinic_session_id AS session_id, t.weekdays::int[] AS weekdays,
-           d.name AS department_name, d.name_en AS department_name_en, t.at, t.tell_at, t.done_at,
-           t.told_at, t.undone_at, t.substitute
+           d.name AS department_name, d.name_en AS department_name_en, t.at,
+           t.tell_at AS notify_at, t.done_at, t.told_at AS notified_at, t.undone_at, t.substitute
     FROM stops t LEFT JOIN departments d ON d.id = t.department_id
     LEFT JOIN staff m ON m.id = t.staff_id
 """
@@ -201,7 +201,7 @@ async def add(
     who: Who,
     reason: str,
     scope: StopScope,
-    tell_at: datetime,
+    notify_at: datetime,
     *,
     substitute: bool,
 ) -> int:
@@ -214,7 +214,7 @@ async def add(
                            tell_at, substitute)
         VALUES (%(id)s, %(hospital_id)s, %(staff_id)s, %(client_id)s, %(reason_enc)s, %(first)s,
                 %(last)s, %(department_id)s, %(title)s, %(period)s, %(session_id)s,
-                %(weekdays)s::int[], %(now)s, %(tell_at)s, %(substitute)s)
+                %(weekdays)s::int[], %(now)s, %(notify_at)s, %(substitute)s)
         """,
         {
             "id": new_id,
@@ -222,7 +222,7 @@ async def add(
             "client_id": None if who.kind == "staff" else who.name,
             "reason_enc": vault.seal("stops", "reason", new_id, reason),
             "now": tx.now,
-            "tell_at": tell_at,
+            "notify_at": notify_at,
             "substitute": substitute,
             **_scope(hospital_id, scope),
         },

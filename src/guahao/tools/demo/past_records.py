@@ -151,10 +151,10 @@ async def _add_stops(tx: Tx, platform: Platform, past: Past, staff: Staff) -> li
         assert at is not None
         hospital_id, day = session.place.hospital_id, session.visit_date
         by = scheduler if scheduler.hospital_id == hospital_id else staff["admin"]
-        told_at = at + _GRACE
+        notified_at = at + _GRACE
         sealed = platform.vault.seal("stops", "reason", stop_id, session.stop_reason)
         rows.append(
-            (stop_id, hospital_id, by.id, sealed, day, day, session.id, at, told_at, at, told_at)
+            (stop_id, hospital_id, by.id, sealed, day, day, session.id, at, notified_at, at, notified_at)
         )
         detail = {
             "first": day,

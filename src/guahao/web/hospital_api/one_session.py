@@ -230,7 +230,7 @@ def _stop_answer(call: CallRequest, outcome: StopResult | Refused[StopRefusal | 
             outcome.changed,
             session_out(outcome.session),
             0 if report is None else report.progress.bookings,
-            None if report is None else report.stop.tell_at.astimezone(CITY_TIME),
+            None if report is None else report.stop.notify_at.astimezone(CITY_TIME),
             report is not None and report.stop.can_be_undone,
             report is not None and report.stop.substitute,
         )

@@ -222,10 +222,10 @@ def _until(text: str) -> datetime | None:
 
 
 def _is_open(report: flows.StopReport, today: date) -> bool:
-    """Whether looking again will show something new."""
-    told = report.stop.told_at is not None or report.stop.undone_at is not None
-    recent = report.stop.at.date() == today
-    return recent and (not told or report.progress.on_the_way > 0)
+    """Return whether looking again will show something new."""
+    is_over = report.stop.notified_at is not None or report.stop.undone_at is not None
+    is_recent = report.stop.at.date() == today
+    return is_recent and (not is_over or report.progress.on_the_way > 0)
 
 
 async def _undo(page: StaffPage) -> ASGIApp:

@@ -28,7 +28,7 @@ from guahao.tools.bench.rush import queries
 from guahao.tools.bench.rush.contestants import (
     PATIENCE_SECONDS,
     Contest,
-    Doors,
+    ConnectionPool,
     Tally,
     person,
     punctual_bot,
@@ -157,8 +157,8 @@ async def _release(
     async with platform.db.transaction() as tx:
         release = await queries.prepare(tx, number, at, form.places)
     # A connection for each wish: else people would wait for one another.
-    doors = Doors(ports, len(release.sessions) * (form.persons + form.punctual))
-    contest = Contest(release, doors, issuer(platform), clock, form.rate, arm.people, arm.bots)
+    pool = ConnectionPool(ports, len(release.sessions) * (form.persons + form.punctual))
+    contest = Contest(release, pool, issuer(platform), clock, form.rate, arm.people, arm.bots)
     first = number * form.everybody + 1
     kinds = {first + n: kind for n, kind in enumerate(Counter(_identities(form)).elements())}
     # The same people come at the same times in both arms.
@@ -173,7 +173,7 @@ async def _release(
         async with asyncio.timeout(PATIENCE_SECONDS + 30):
             await asyncio.gather(*coming)
     finally:
-        doors.close()
+        pool.close()
     async with platform.db.transaction() as tx:
         held = await queries.holders(tx, release.sessions)
     for session, persons in held.items():

@@ -36,7 +36,7 @@ class Answer:
     retry_after: float = 0.0
 
 
-class Doors:
+class ConnectionPool:
     """Connections to the web processes, each for one request at a time."""
 
     def __init__(self, ports: Sequence[int], connections: int) -> None:
@@ -134,7 +134,7 @@ class Contest:
     """A release that is under way."""
 
     release: Release
-    doors: Doors
+    pool: ConnectionPool
     issue: Callable[[int], str]
     clock: Callable[[], datetime]
     rate: int  # requests a second of each hammering bot
@@ -181,7 +181,7 @@ async def _want(
 ) -> None:
     while contest.since_release() < PATIENCE_SECONDS:
         asked = contest.since_release()
-        answer = await contest.doors.ask(request)
+        answer = await contest.pool.ask(request)
         contest.people.waits.append(contest.since_release() - asked)
         contest.people.answers[answer.said] += 1
         if answer.said in OVER:
@@ -209,7 +209,7 @@ async def punctual_bot(contest: Contest, number: int) -> None:
 
 async def _punctual(contest: Contest, request: bytes) -> None:
     while contest.since_release() < PATIENCE_SECONDS:
-        answer = await contest.doors.ask(request)
+        answer = await contest.pool.ask(request)
         contest.bots.answers[answer.said] += 1
         if answer.said in OVER:
             return
