@@ -36,6 +36,8 @@ SHARED_NAMES = {"Route", "Services", "CallRefusal", "CounterRefusal"}
 # Replaced by the words of the field: Services, Behaviour, DeskRequest, OutgoingMessage,
 # MessageSender, Connection.
 RETIRED_NAMES = {"Door", "Manners", "Wish", "Parcel", "Courier", "Line"}
+# A function's docstring says what the function does: "Return whether", not "Whether".
+FRAGMENT_STARTS = {"Whether", "How", "Why", "Who", "When", "Where", "What"}
 MODULE_PATH = re.compile(r"(?<![\w/.-])[\w./-]*\w\.py\b")
 
 # Where SQL may stand: the store, and what creates or measures whole databases.
@@ -61,6 +63,15 @@ def long_functions(tree: ast.Module) -> Iterator[str]:
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > FUNCTION_LINES_MAX:
                 yield f"{node.lineno}: {node.name} has {lines} lines"
+
+
+def fragments(tree: ast.Module) -> Iterator[str]:
+    """Docstrings of functions that begin with a question word instead of a verb."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = (ast.get_docstring(node) or "").partition(" ")[0]
+            if first in FRAGMENT_STARTS:
+                yield f"{node.lineno}: {node.name}: begin with a verb, not with {first!r}"
 
 
 def sql_statements(tree: ast.Module) -> Iterator[str]:
@@ -187,6 +198,10 @@ def test_functions_are_short() -> None:
     assert _complaints(long_functions, files) == []
 
 
+def test_docstrings_of_functions_begin_with_a_verb() -> None:
+    assert _complaints(fragments, _python_files(SOURCE)) == []
+
+
 def test_sql_stands_in_the_store() -> None:
     files = [file for file in _python_files(SOURCE) if not _is_home_of_sql(file)]
     assert _complaints(sql_statements, files) == []
@@ -279,6 +294,19 @@ def _found(check: Check, source: str) -> int:
 @pytest.mark.parametrize(("lines", "complaints"), [(70, 0), (71, 1)])
 def test_long_functions_counts_lines(lines: int, complaints: int) -> None:
     assert _found(long_functions, "def f():\n" + "    x = 1\n" * (lines - 1)) == complaints
+
+
+@pytest.mark.parametrize(
+    ("source", "complaints"),
+    [
+        ('def f():\n    """Whether it is."""', 1),
+        ('class A:\n    async def f(self):\n        """How many there are."""', 1),
+        ('def f():\n    """Return whether it is."""', 0),
+        ('class A:\n    """What is shown."""', 0),
+    ],
+)
+def test_fragments_reads_docstrings_of_functions(source: str, complaints: int) -> None:
+    assert _found(fragments, source) == complaints
 
 
 @pytest.mark.parametrize(

@@ -164,23 +164,23 @@ class Settings:
 
     @property
     def demo(self) -> bool:
-        """Demo mode: invented data, an outbox instead of SMS."""
+        """Return whether this is the demo: invented data, an outbox instead of SMS."""
         return self.mode == "demo"
 
     @property
     def place(self) -> dict[str, str | None]:
-        """What every hospital's address ends with, by FHIR's names; the demo's is invented."""
+        """Return what hospitals' addresses end with, by FHIR's names; the demo's is invented."""
         own = {"city": self.city, "state": self.province, "postalCode": self.postal_code}
         return DEMO_PLACE | {k: v for k, v in own.items() if v} if self.demo else own
 
     @property
     def verifier(self) -> str:
-        """Who checks real names: aliyun, demo or none."""
+        """Return who checks real names: aliyun, demo or none."""
         return self.identity_verifier or ("demo" if self.demo else "none")
 
     @property
     def public_base(self) -> str:
-        """What the platform's own pages begin with, for links that leave it."""
+        """Return what the platform's own pages begin with, for links that leave it."""
         return self.public_url or f"http://{self.host}:{self.port}"
 
 
@@ -236,7 +236,7 @@ def _words(text: str) -> list[str]:
 
 
 def _texts(name: str, text: str) -> dict[str, str]:
-    """A JSON object of texts."""
+    """Read a JSON object of texts."""
     try:
         return msgspec.json.decode(text, type=dict[str, str])
     except (msgspec.DecodeError, UnicodeError):
@@ -246,7 +246,7 @@ def _texts(name: str, text: str) -> dict[str, str]:
 
 
 def _retention_days(text: str) -> dict[str, int]:
-    """A JSON object: by kind of record the days that it is kept."""
+    """Read a JSON object: by kind of record the days that it is kept."""
     try:
         given = msgspec.json.decode(text, type=dict[str, int])
     except (msgspec.DecodeError, UnicodeError):
@@ -320,7 +320,7 @@ def _map_link(text: str) -> str:
 
 
 def _brand(name: str, check: Callable[[str], object], text: str) -> object:
-    """The name, colour or mark of the pages; what is wrong with it in both languages."""
+    """Check the name, colour or mark of the pages; say what is wrong in both languages."""
     try:
         return check(text)
     except BrandError as error:
@@ -334,7 +334,7 @@ def _base_url(name: str, text: str) -> str:
 
 
 def _wechat_templates(text: str) -> dict[str, WeChatTemplate]:
-    """A JSON object: by kind a template's id, or its id and which value fills which field."""
+    """Read a JSON object: by kind a template's id, or its id and which value fills which field."""
     try:
         given = msgspec.json.decode(text, type=dict[str, str | WeChatTemplate])
     except (msgspec.DecodeError, UnicodeError):
@@ -360,7 +360,7 @@ class _WitnessText(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def _witnesses(text: str) -> tuple[Witness, ...]:
-    """A JSON list of outside witnesses of draws, each known by the first value of its chain."""
+    """Read a JSON list of outside witnesses, each known by the first value of its chain."""
     try:
         given = msgspec.json.decode(text, type=list[_WitnessText])
     except (msgspec.DecodeError, UnicodeError) as error:

@@ -84,7 +84,7 @@ def token_issuer(platform: Platform) -> Callable[[int], str]:
 
 
 def _wechat_connection(platform: Platform) -> WechatConnection | None:
-    """The web's line to WeChat, where there is an Official Account."""
+    """Return the web's line to WeChat, where there is an Official Account."""
     settings, api = platform.settings, api_of(platform.settings)
     if api is None or settings.wechat_token is None or settings.wechat_appid is None:
         return None

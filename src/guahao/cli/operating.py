@@ -77,7 +77,7 @@ def replay(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """What would the rules have done with these records? In a scratch database."""
+    """Say what the rules would have done with these records, in a scratch database."""
     with wiring.owner_url(read_settings(os.environ)) as url:
         replay_tool.run(file, url, capacity=capacity, policy_file=policy, as_json=json)
 

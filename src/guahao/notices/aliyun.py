@@ -160,7 +160,7 @@ class AliyunGateway(Gateway):
         return None
 
     async def _statuses(self, key: str, to: str, day: date) -> list[int]:
-        """How each message of this key stands in the phone's records of a day."""
+        """Return how each message of this key stands in the phone's records of a day."""
         found: list[int] = []
         for page in range(1, _PAGES_MAX + 1):
             request = models.QuerySendDetailsRequest(
@@ -188,7 +188,7 @@ class _RecordsError(Exception):
 
 
 def _languages(templates: Mapping[str, str]) -> frozenset[str]:
-    """The languages that `templates` are complete in."""
+    """Return the languages that `templates` are complete in."""
     missing = [kind for kind in VARIABLES if kind not in templates]
     if missing:
         raise SettingsError(f"GUAHAO_ALIYUN_TEMPLATES names no template for {', '.join(missing)}")
@@ -226,7 +226,7 @@ def _cut(value: str) -> str:
 
 
 def _outcome(code: str) -> Outcome:
-    """What an answer's code means for the message."""
+    """Return what an answer's code means for the message."""
     if code == _OK:
         return Sent()
     if code in _UNCLEAR:
@@ -238,7 +238,7 @@ def _outcome(code: str) -> Outcome:
 
 
 def _unanswered(error: Exception) -> Outcome:
-    """What an error of the SDK means: an answer with a status of 400 or more, or none."""
+    """Return what an error of the SDK means: an answer with a status of 400 or more, or none."""
     if isinstance(error, AlibabaCloudException):
         if (error.status_code or 0) >= _SERVER_ERROR:
             return Unknown()
@@ -249,7 +249,7 @@ def _unanswered(error: Exception) -> Outcome:
 
 
 def _never_connected(error: Exception) -> bool:
-    """Whether nothing can have reached the provider."""
+    """Return whether nothing can have reached the provider."""
     inner = getattr(error, "inner_exception", None)
     cause = getattr(inner, "__context__", None)
     if not isinstance(cause, RequestsConnectionError) or not cause.args:
@@ -259,7 +259,7 @@ def _never_connected(error: Exception) -> bool:
 
 
 def _recorded(statuses: list[int]) -> Outcome:
-    """Of messages with one key: the best that became of any."""
+    """Return the best that became of any message with one key."""
     if _DELIVERED in statuses:
         return Sent(delivered=True)
     return Failed(permanent=True) if set(statuses) == {_UNDELIVERED} else Sent()

@@ -135,7 +135,7 @@ class MessageSender:
     async def _send_all(
         self, waiting: Sequence[ClaimedMessage], context: Context, claimed_at: float
     ) -> dict[int, Outcome | _Expired]:
-        """What came of each message."""
+        """Return what came of each message."""
         outcomes: dict[int, Outcome | _Expired] = {}
         errands = []
         for message in waiting:
@@ -158,7 +158,7 @@ class MessageSender:
     def _errand(
         self, message: ClaimedMessage, context: Context, claimed_at: float
     ) -> _Errand | None:
-        """The message in words, with its gateway; None where it is of no use any more."""
+        """Return the message in words, with its gateway; None where it is of no use any more."""
         gateway = self.wechat if message.channel == "wechat" else self.gateway
         to = message.to
         if gateway is None or to is None:
@@ -256,7 +256,7 @@ class _Expired:
 
 
 def _answered(message: ClaimedMessage, outcome: Outcome | BaseException) -> Outcome:
-    """The gateway's answer; where it raised or timed out, nobody can tell."""
+    """Return the gateway's answer; where it raised or timed out, nobody can tell."""
     if not isinstance(outcome, BaseException):
         return outcome
     # The error's type alone: its text may quote the message or the phone.
@@ -277,7 +277,7 @@ def _unreadable(message: ClaimedMessage | UnreadableMessage, error: str) -> Fail
 
 
 def _state(message: ClaimedMessage | UnreadableMessage, outcome: Outcome | _Expired) -> str | None:
-    """The message's new state; None where it is to be tried again."""
+    """Return the message's new state; None where it is to be tried again."""
     last = message.attempts >= messages.ATTEMPTS_MAX
     match outcome:
         case Sent(delivered):

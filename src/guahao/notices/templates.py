@@ -67,7 +67,7 @@ _ENDED = {
 
 
 def notice(message: ClaimedMessage, context: Context) -> Notice | None:
-    """The message's words, or None where there is nothing (true) left to say."""
+    """Return the message's words, or None where there is nothing (true) left to say."""
     if message.expires_at is not None and context.now >= message.expires_at:
         return None
     about = message.appointment
@@ -168,7 +168,7 @@ def _suspended(
 def _relieved(
     message: ClaimedMessage, context: Context, language: Language
 ) -> dict[str, str] | None:
-    """A corrected no-show or a new policy ended the suspension, or brought its end nearer."""
+    """Return the facts where a suspension ended, or its end came nearer."""
     patient = message.patient
     if patient is None:
         return None
@@ -228,7 +228,7 @@ def _time(session: SessionView, language: Language) -> str:
 def _cancelling(
     appointment: AppointmentView, context: Context, language: Language
 ) -> dict[str, str]:
-    """Until when and how (S14); the patient's own way only where the operator allows it."""
+    """Say until when and how to cancel (S14), by oneself only where the operator allows it."""
     booked_on = appointment.booked_at.astimezone(CITY_TIME).date()
     policy = context.policies.for_cancelling(booked_on, context.now.date())
     deadline = appointment.cancel_until
@@ -243,7 +243,7 @@ def _cancelling(
 def _declining(
     message: ClaimedMessage, facts: Mapping[str, str], context: Context, language: Language
 ) -> dict[str, str]:
-    """Until when a win may be declined; once that is over, how it is cancelled."""
+    """Return until when a win may be declined; once that is over, how it is cancelled."""
     until = message.declinable_until
     if until is None or context.now >= until:
         return {"decline": facts["cancel"], "decline_until": _OVER.of(language)}
@@ -255,7 +255,7 @@ def _declining(
 def _application(
     message: ClaimedMessage, context: Context, language: Language
 ) -> dict[str, str] | None:
-    """An application that stands, or that ended without a place."""
+    """Return an application that stands, or that ended without a place."""
     application = message.application
     if application is None or not application.patients:
         return None
@@ -276,7 +276,7 @@ def _application(
 def _offered(
     message: ClaimedMessage, context: Context, language: Language
 ) -> dict[str, str] | None:
-    """An offered place while it can be accepted; that it lapsed only where it did."""
+    """Return an offered place while it can be accepted; that it lapsed only where it did."""
     offer = message.offer
     if offer is None:
         return None

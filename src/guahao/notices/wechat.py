@@ -85,7 +85,7 @@ class OfficialAccount:
             await action(await self.access_token(refused=token))
 
     async def access_token(self, refused: str | None = None) -> str:
-        """The token to call with; another than `refused`, which WeChat no longer takes."""
+        """Return the token to call with; another than `refused`, which WeChat no longer takes."""
         kept = await self._kept(refused)
         if kept is not None:
             return kept
@@ -154,9 +154,9 @@ class WeChatGateway(Gateway):
         return Sent()
 
     async def look_up(self, key: str, to: str, first_tried: timedelta) -> Outcome | None:  # noqa: ARG002 - a gateway's
-        """WeChat cannot be asked, but drops a key it has had in the last ten minutes.
+        """Return None for ten minutes, in which WeChat drops a repeated key; it cannot be asked.
 
-        Later the message is given up rather than sent twice: the SMS tells the same.
+        Later the message is given up rather than sent twice: the SMS says the same.
         """
         return None if first_tried < _KEYS_KNOWN else Failed(permanent=True)
 
@@ -171,7 +171,7 @@ class WeChatGateway(Gateway):
 
 
 def _filled(template: WeChatTemplate, params: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """The template's fields with our values, each as long as its type allows.
+    """Return the template's fields with our values, each as long as its type allows.
 
     A value that this message has none of is a dash: an empty one would be refused (47003).
     """

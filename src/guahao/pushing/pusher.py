@@ -61,7 +61,7 @@ class Round:
 
     @property
     def is_probe(self) -> bool:
-        """Whether the round only tests if the hospital answers again."""
+        """Return whether the round only tests if the hospital answers again."""
         return self.webhook.failures_in_row >= FAILURES_UNTIL_OPEN
 
 

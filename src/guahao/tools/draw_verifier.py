@@ -91,7 +91,7 @@ class Reader:
         self.number += 1
 
     def lines(self, kind: bytes) -> Iterator[bytes]:
-        """The lines of a kind that stand here, without their first word and their line feed."""
+        """Yield the lines of a kind that stand here, without their first word and line feed."""
         while self.line.startswith(kind):
             yield self.line[len(kind) : -1]
             self.step()
@@ -181,7 +181,7 @@ def check_sources(found: Lines) -> list[Source]:
 
 
 def check_round(source: Source, closed: str) -> None:
-    """A chain of drand is what its fingerprint says, and its round came after the closing."""
+    """Check that a chain of drand is what its fingerprint says, its round after the closing."""
     chain, _, period, genesis, key, group, name = source.words
     said = int(period).to_bytes(4, "big") + int(genesis).to_bytes(8, "big")
     said += bytes.fromhex(key) + bytes.fromhex(group)
@@ -196,7 +196,7 @@ def check_round(source: Source, closed: str) -> None:
 
 
 def check_before(found: Lines) -> dict[int, int]:
-    """Steps 2 to 4: what was fixed before the draw; returns the places of each session."""
+    """Check steps 2 to 4, fixed before the draw; return the places of each session."""
     # 2. The platform had bound itself to its secret before anybody registered.
     secret = bytes.fromhex(found["secret"][0][0])
     require(
@@ -221,7 +221,7 @@ def check_before(found: Lines) -> dict[int, int]:
 
 @lru_cache(100_000)
 def wishes_of(words: bytes) -> Wishes:
-    """What an entry asks for; many entries ask for the same."""
+    """Return what an entry asks for; many entries ask for the same."""
     found = WISHES.fullmatch(words.decode("latin-1"))
     if found is None:
         raise Lie(f"an entry in another form: {words!r}")
@@ -233,7 +233,7 @@ def wishes_of(words: bytes) -> Wishes:
 
 @lru_cache(100_000)
 def outcome_of(words: bytes) -> Outcome:
-    """What became of an entry, as its line says."""
+    """Return what became of an entry, as its line says."""
     found = OUTCOME.fullmatch(words.decode("latin-1"))
     if found is None:
         raise Lie(f"a result in another form: {words!r}")
@@ -243,7 +243,7 @@ def outcome_of(words: bytes) -> Outcome:
 
 
 def merkle_root(level: bytes) -> bytes:
-    """One fingerprint over those of all entries (RFC 9162): change one entry and it is another.
+    """Return one fingerprint over all entries' (RFC 9162): change one entry and it is another.
 
     Two neighbours make one of the next level; who has no neighbour goes up alone.
     """
@@ -288,7 +288,7 @@ def seed_of(head: Lines) -> bytes:
 
 
 def long_waits(entries: dict[bytes, bytes], seed: bytes, share: int) -> list[bytes]:
-    """Who lost five draws before comes first, for a share of the places."""
+    """Return who lost five draws before, and so comes first for a share of the places."""
     first = []
     waiting = [ticket for ticket, wishes in entries.items() if wishes.endswith(b" wait")]
     waiting.sort(key=lambda ticket: sha256(seed + unhexlify(ticket)).digest())
@@ -303,7 +303,7 @@ def long_waits(entries: dict[bytes, bytes], seed: bytes, share: int) -> list[byt
 def check_results(
     reader: Reader, head: Lines, entries: dict[bytes, bytes], places: dict[int, int], ticket: str
 ) -> tuple[int, str]:
-    """Steps 7 and 8: each in turn got the best that was left, and nobody was passed over.
+    """Check steps 7 and 8: each in turn got the best that was left, and nobody was passed over.
 
     Returns how many won, and the line of one ticket.
     """
@@ -439,7 +439,7 @@ Point = tuple[int, int]
 
 
 def add(one: Point, other: Point) -> Point:
-    """The sum of two points."""
+    """Return the sum of two points."""
     (a, b), (c, d) = one, other
     twist = D * a * b * c * d
     x = (a * d + b * c) * pow(1 + twist, -1, PRIME)
@@ -448,7 +448,7 @@ def add(one: Point, other: Point) -> Point:
 
 
 def times(count: int, point: Point) -> Point:
-    """A point added to itself so many times."""
+    """Return a point added to itself so many times."""
     total = (0, 1)
     while count:
         if count & 1:
@@ -458,7 +458,7 @@ def times(count: int, point: Point) -> Point:
 
 
 def point_of(data: bytes) -> Point:
-    """The point that 32 bytes stand for: y, and in the last bit whether x is odd."""
+    """Return the point that 32 bytes stand for: y, and in the last bit whether x is odd."""
     number = int.from_bytes(data, "little")
     y, odd = number % 2**255, number >> 255
     square = (y * y - 1) * pow(D * y * y + 1, -1, PRIME) % PRIME
@@ -470,7 +470,7 @@ def point_of(data: bytes) -> Point:
 
 
 def is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether a signature of a message is by a key."""
+    """Return whether a signature of a message is by a key."""
     base = point_of(bytes([0x58] + [0x66] * 31))
     r, s = signature[:32], int.from_bytes(signature[32:], "little")
     challenge = int.from_bytes(sha512(r + key + message).digest(), "little") % ORDER

@@ -19,7 +19,7 @@ class Words:
 
     @property
     def en(self) -> str:
-        """The text in English."""
+        """Return the text in English."""
         return self.of("en")
 
     def of(self, language: Language) -> str:

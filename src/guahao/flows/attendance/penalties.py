@@ -96,7 +96,7 @@ async def derive_suspensions(tx: Tx, platform: Platform, patient_ids: Sequence[i
 
 
 async def derive_and_relieve(tx: Tx, platform: Platform, patient_ids: Sequence[int]) -> None:
-    """The same, if no other message notifies those who may book again, or sooner."""
+    """Derive suspensions, and notify those who may book again or sooner."""
     relieved = await derive_suspensions(tx, platform, patient_ids)
     await messages.notify_patients(tx, "relieved", relieved)
 

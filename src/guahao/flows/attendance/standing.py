@@ -23,13 +23,13 @@ class Standing:
 
 
 async def standings(platform: Platform, account_id: int) -> list[Standing]:
-    """Of every patient of the account, in the order of their registration."""
+    """Return the standing of every patient of the account, in the order of their registration."""
     async with platform.db.transaction() as tx:
         return await standings_in(tx, platform, account_id)
 
 
 async def standings_in(tx: Tx, platform: Platform, account_id: int) -> list[Standing]:
-    """The same within a transaction."""
+    """Return the same within a transaction."""
     own = await patient_store.of_account(tx, platform.vault, account_id)
     known = await penalty_store.no_shows_of(tx, [one.id for one in own])
     dates = {one.patient_id: sorted(one.no_shows) for one in known}
@@ -47,7 +47,7 @@ async def standings_in(tx: Tx, platform: Platform, account_id: int) -> list[Stan
 
 
 def _running(found: list[Suspension], today: date, until: date | None) -> Suspension | None:
-    """The one of today that ends last: what booking is refused for."""
+    """Return the suspension of today that ends last: what booking is refused for."""
     if until is None or today >= until:
         return None
     running = [one for one in found if one.start <= today < one.end]

@@ -32,7 +32,7 @@ class AnnouncementView:
 
     @property
     def version(self) -> str:
-        """What a form that shows it sends back."""
+        """Return what a form that shows it sends back."""
         return version_of(self.saved)
 
 

@@ -18,7 +18,7 @@ async def search_hospitals(
     cursor: int | None,
     limit: int = 50,
 ) -> tuple[list[HospitalView], int | None]:
-    """One page of hospitals in order of id, and the next page's cursor, None on the last.
+    """Return one page of hospitals in order of id, and the next page's cursor, None on the last.
 
     `q` is a part of the Chinese or English name; `district` and `grade` are exact.
     """
@@ -29,7 +29,7 @@ async def search_hospitals(
 
 
 async def hospital(platform: Platform, hospital_id: int) -> HospitalView | None:
-    """A hospital with its own booking rules (S5), or None."""
+    """Return a hospital with its own booking rules (S5), or None."""
     async with platform.db.transaction() as tx:
         return await directory.hospital(tx, hospital_id)
 
@@ -47,7 +47,7 @@ async def hospitals_by_ids(platform: Platform, hospital_ids: Sequence[int]) -> l
 
 
 async def departments(platform: Platform, hospital_id: int) -> list[DepartmentView] | None:
-    """A hospital's departments on the platform, or None where there is no such hospital.
+    """Return a hospital's departments on the platform, or None where there is no such hospital.
 
     Those with a parent can be booked.
     """

@@ -34,7 +34,7 @@ class RulesOverview:
 
     @property
     def version(self) -> str:
-        """What a form that shows them sends back."""
+        """Return what a form that shows them sends back."""
         return version_of(self)
 
 

@@ -96,7 +96,7 @@ class Home:
 async def find(
     platform: Platform, q: str, district: str | None, grade: str | None, page: int = 1
 ) -> SearchPage:
-    """Hospitals and departments by what they are called or treat; `district`, `grade` exact."""
+    """Return what is called so or treats that; `district` and `grade` are exact."""
     async with platform.db.transaction() as tx:
         return await find_in(tx, platform, SearchRequest(q, district or "", grade or ""), page)
 

@@ -50,7 +50,7 @@ async def bookings_of_day(
 
 
 async def changes(platform: Platform, by: OfHospital, after: EventCursor, limit: int) -> Changes:
-    """What changed after a cursor, in the order of the log: none missed, none twice.
+    """Return what changed after a cursor, in the order of the log: none missed, none twice.
 
     However long the hospital was away, up to the days for which the log is kept.
     """
@@ -67,7 +67,7 @@ async def changes(platform: Platform, by: OfHospital, after: EventCursor, limit:
 async def look_up(
     platform: Platform, by: OfHospital, code: str, id_no: str
 ) -> HospitalBooking | TooManyGuesses | None:
-    """By code and document together; None for every kind of miss alike (S9).
+    """Return the booking of this code and document; None for every kind of miss alike (S9).
 
     Wrong guesses are counted as at the window, with them.
     """
@@ -86,7 +86,7 @@ async def look_up(
 async def own_booking(
     platform: Platform, by: OfHospital, appointment_id: int
 ) -> HospitalBooking | None:
-    """One booking of the hospital's, for an answer that masks its person."""
+    """Return one booking of the hospital's, for an answer that masks its person."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         ids = [appointment_id]
         found = await store.by_id(tx, platform.vault, by.own_hospital_id, ids)
@@ -98,7 +98,7 @@ async def _looked(
     seen: Sequence[HospitalBooking],
     detail: dict[str, object],
 ) -> None:
-    """A look at persons in full is recorded; one that showed nobody is not."""
+    """Record a look at persons in full, unless it showed nobody."""
     if seen:
         told = {**detail, "appointments": [one.id for one in seen]}
         await act.record("read_bookings", detail=told)

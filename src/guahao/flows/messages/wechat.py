@@ -229,7 +229,7 @@ async def _on_text(
 
 
 async def _bookings(tx: Tx, platform: Platform, user: WeChatUser | None) -> ReplyTopic | Bookings:
-    """The sender's own current bookings, without names and codes."""
+    """Return the sender's own current bookings, without names and codes."""
     if user is None or user.account_id is None:
         return ReplyTopic.BIND_FIRST
     found = await appointments.own_appointments(tx, platform.vault, user.account_id, current=True)
@@ -287,7 +287,7 @@ async def _answer_offer(
 async def _applications(
     tx: Tx, platform: Platform, user: WeChatUser | None
 ) -> ReplyTopic | Applications:
-    """The sender's own applications, with the next draw of each."""
+    """Return the sender's own applications, with the next draw of each."""
     if user is None or user.account_id is None:
         return ReplyTopic.BIND_FIRST
     found = await applications.of_account(tx, platform.vault, user.account_id, None, LISTED)

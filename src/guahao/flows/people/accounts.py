@@ -23,7 +23,7 @@ class AccountView:
 
 
 async def account(platform: Platform, account_id: int) -> AccountView | None:
-    """An account with its patients, or None where there is no such account."""
+    """Return an account with its patients, or None where there is no such account."""
     async with platform.db.transaction() as tx:
         phone = await store.phone_of(tx, platform.vault, account_id)
         if not phone:

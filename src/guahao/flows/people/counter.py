@@ -63,7 +63,7 @@ class InHand(msgspec.Struct, frozen=True):
 
     @property
     def document(self) -> Document:
-        """The document itself."""
+        """Return the document itself."""
         return Document(self.id_type, self.number)
 
 
@@ -77,12 +77,12 @@ class AtCounter:
 
     @property
     def is_on_account(self) -> bool:
-        """Whether an account has the person; a removed registration is made anew."""
+        """Return whether an account has the person; a removed registration is made anew."""
         return self.person is not None and self.person.account_id is not None
 
     @property
     def same_name(self) -> bool:
-        """Whether the registered name is the document's."""
+        """Return whether the registered name is the document's."""
         return self.person is not None and same_name(self.in_hand.name, self.person.patient.name)
 
 

@@ -47,28 +47,28 @@ class PolicyOverview:
 
     @property
     def version(self) -> str:
-        """What a form that shows it sends back."""
+        """Return what a form that shows it sends back."""
         return version_of(tuple(self.entries))
 
     @property
     def today(self) -> Policy:
-        """What holds today."""
+        """Return the policy of today."""
         return self.history.policies.on(self.history.today)
 
     @property
     def earliest(self) -> date:
-        """The first day on which another policy may begin."""
+        """Return the first day on which another policy may begin."""
         return self.history.earliest
 
     @property
     def pending(self) -> list[PolicyEntry]:
-        """Those that do not hold yet, the next first."""
+        """Return the policies that do not hold yet, the next first."""
         today = self.history.today
         return [entry for entry in self.entries if entry.dated.holds_from > today]
 
     @property
     def begun(self) -> list[PolicyEntry]:
-        """Those that hold or held, the latest first."""
+        """Return the policies that hold or held, the latest first."""
         today = self.history.today
         return [entry for entry in self.entries[::-1] if entry.dated.holds_from <= today]
 

@@ -65,14 +65,14 @@ async def start(platform: Platform, by: Staff, new: DatedPolicy, days: int) -> i
 
 
 async def view(platform: Platform, trial_id: int) -> TrialView | None:
-    """A trial, or None."""
+    """Return a trial, or None."""
     async with platform.db.transaction() as tx:
         found = await store.one(tx, trial_id)
     return None if found is None else _view(found)
 
 
 async def latest(platform: Platform) -> list[TrialView]:
-    """The latest trials, the newest first; without their outcomes."""
+    """Return the latest trials, the newest first; without their outcomes."""
     async with platform.db.transaction() as tx:
         return [_view(replace(one, result=None)) for one in await store.latest(tx, LISTED)]
 
@@ -130,7 +130,7 @@ async def _tried(platform: Platform, asked: TrialView) -> TrialOutcome:
 
 
 async def _decided(world: World, policies: DatedPolicies, progress: _Progress) -> list[str]:
-    """Every answer in order; others have their turn in between."""
+    """Return every answer in order; other tasks have their turn in between."""
     found: list[str] = []
     waiting = 0
     for group in answers(world, policies):
@@ -154,7 +154,7 @@ class _Progress:
         self._told = -1
 
     async def add(self, requests: int) -> None:
-        """So many more are decided."""
+        """Count so many more as decided."""
         self._done += requests
         percent = 100 * self._done // max(self._total, 1)
         if percent == self._told:

@@ -151,7 +151,7 @@ async def lead_time(
 
 
 def _lead(key: Key, by_days: Mapping[int, int]) -> Lead:
-    """`by_days`: in order of the days."""
+    """Return the lead times. `by_days`: in order of the days."""
     made = sum(by_days.values())
     total = sum(days * count for days, count in by_days.items())
     so_far = list(accumulate(by_days.values()))

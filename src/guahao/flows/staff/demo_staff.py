@@ -88,12 +88,12 @@ async def demo_staff_left(platform: Platform) -> list[str]:
 
 
 async def demo_staff_in(tx: Tx) -> list[str]:
-    """The same, in a transaction."""
+    """Add the demo's staff within a transaction."""
     return await store.active_logins(tx, [(one.login, one.name) for one in DEMO_STAFF])
 
 
 def current_codes(platform: Platform) -> list[tuple[DemoStaff, str]]:
-    """Each of them with the code of this moment."""
+    """Return each of them with the code of this moment."""
     now = platform.db.clock()
     return [(one, pyotp.TOTP(_secret(platform, one.login)).at(now)) for one in DEMO_STAFF]
 

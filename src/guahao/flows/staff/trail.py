@@ -43,12 +43,12 @@ class TrailVerdict:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was touched."""
+        """Return whether nothing was touched."""
         return self.broken_at is None
 
 
 async def list_trail(platform: Platform, wanted: Wanted) -> tuple[list[TrailEntry], int | None]:
-    """A page of entries, newest first, and where the next begins."""
+    """Return a page of entries, newest first, and where the next begins."""
     async with platform.db.transaction() as tx:
         found = await store.listed(tx, platform.vault, wanted, PAGE_SIZE + 1)
     page = found[:PAGE_SIZE]
@@ -100,7 +100,7 @@ async def _verify(
 
 
 def _of_head(head: TrailHead, noted: TrailHead | None, at: int, *, genuine: bool) -> TrailVerdict | None:
-    """What is wrong with a head that agrees with the last entry, None: nothing."""
+    """Return what is wrong with a head that agrees with the last entry; None: nothing."""
     if not genuine:
         return TrailVerdict(head, at, at + 1, "head_forged" if at else "emptied")
     if head.broken_at is not None:
@@ -121,7 +121,7 @@ async def check_head(platform: Platform, noted: TrailHead | None = None) -> Trai
 
 
 async def head_verdict(tx: Tx, vault: Vault, noted: TrailHead | None = None) -> TrailVerdict:
-    """The same, in a transaction."""
+    """Verify the head within a transaction."""
     head, genuine = await store.head(tx, vault)
     seq, last = await store.last_link(tx)
     there = None if noted is None or not noted.seq else await store.hash_of(tx, noted.seq)
@@ -168,7 +168,7 @@ def _broken(link: ChainLink, expected: int, previous: bytes, keys: TrailKeys) ->
 
 
 async def record_verification(platform: Platform, by: Staff, verdict: TrailVerdict) -> None:
-    """That somebody verified the trail is part of it."""
+    """Record in the trail that somebody verified it."""
     detail = {"head": verdict.head.seq, "holds": verdict.holds, "broken_at": verdict.broken_at}
     async with platform.db.transaction() as tx:
         await store.record(tx, platform.vault, by.who, "verify_trail", detail=detail)

@@ -80,7 +80,7 @@ class WantedSession:
         )
 
     def is_published(self, session: HospitalSession | None) -> bool:
-        """Whether the session is stored just so."""
+        """Return whether the session is stored just so."""
         return (
             session is not None
             and session.department_external_id == self.department_external_id
@@ -117,7 +117,7 @@ async def publish_sessions(
 async def _publish_chunk(
     platform: Platform, by: OfHospital, chunk: Sequence[WantedSession], seen: set[str]
 ) -> list[Outcome]:
-    """`seen`: the ids of earlier items of this call; those of the chunk are added.
+    """Publish a chunk. `seen`: the ids of earlier items of this call; the chunk's are added.
 
     What is stored just as it is published is answered without a lock, as a system may send all
     its sessions every minute. For the rest the facts are read once, under the locks.
@@ -322,7 +322,7 @@ async def publish_departments(
 async def _publish_level(
     platform: Platform, by: OfHospital, wanted: Mapping[int, WantedDepartment]
 ) -> dict[int, Outcome]:
-    """What is stored just as it is published is answered without a lock, as with sessions."""
+    """Publish a level; what is stored just so is answered without a lock, as with sessions."""
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         known = _Known(await store.departments(act.tx, hospital_id))

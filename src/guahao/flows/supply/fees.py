@@ -43,7 +43,7 @@ class FeeList:
 
     @property
     def version(self) -> str:
-        """What a form that shows the list gives back."""
+        """Return what a form that shows the list gives back."""
         return version_of(tuple(self.fees))
 
 

@@ -12,13 +12,13 @@ _ALL = 1_000_000
 
 
 async def departments_by_id(platform: Platform, ids: Sequence[int]) -> list[BookableDepartment]:
-    """Those of these ids that can be booked, by id."""
+    """Return those of these departments that can be booked, by id."""
     async with platform.db.transaction() as tx:
         return await listings.departments_by_id(tx, ids)
 
 
 async def all_departments(platform: Platform) -> list[BookableDepartment]:
-    """Every department that can be booked, by id."""
+    """Return every department that can be booked, by id."""
     async with platform.db.transaction() as tx:
         return await listings.bookable_departments(tx, DepartmentsAsked(), 0, _ALL)
 
@@ -26,7 +26,7 @@ async def all_departments(platform: Platform) -> list[BookableDepartment]:
 async def page_of_departments(
     platform: Platform, asked: DepartmentsAsked, after: int, limit: int
 ) -> tuple[list[BookableDepartment], int]:
-    """Those with an id above `after`, in order of id, and how many there are on all pages."""
+    """Return departments with an id above `after`, in order of id, and how many all pages have."""
     async with platform.db.transaction() as tx:
         found = await listings.bookable_departments(tx, asked, after, limit)
         return found, await listings.count_departments(tx, asked)

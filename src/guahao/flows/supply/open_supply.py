@@ -25,7 +25,7 @@ class Supply:
 
 
 async def all_hospitals(platform: Platform) -> list[HospitalView]:
-    """Every hospital, by id."""
+    """Return every hospital, by id."""
     async with platform.db.transaction() as tx:
         return await directory.search(tx, None, None, None, 0, 100_000)
 
@@ -48,7 +48,7 @@ async def supply_version(platform: Platform, hospital: HospitalView) -> str:
 
 
 async def supply(platform: Platform, hospital: HospitalView) -> Supply:
-    """The sessions of tomorrow and later."""
+    """Return the sessions of tomorrow and later."""
     async with platform.db.transaction() as tx:
         now = tx.now
         first, last = now.date() + ONE_DAY, now.date() + timedelta(days=PUBLISHED_DAYS)

@@ -39,7 +39,7 @@ async def list_sessions(
 
 
 async def one_session(platform: Platform, session_id: int) -> tuple[SessionView, str] | None:
-    """A session with its state, or None."""
+    """Return a session with its state, or None."""
     async with platform.db.transaction() as tx:
         view = await sessions.one(tx, session_id)
         policy = (await platform.policies.read(tx)).on(tx.now.date())

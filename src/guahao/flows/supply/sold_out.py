@@ -76,7 +76,7 @@ class SoldOut:
 
 
 async def sold_out(platform: Platform, by: Staff, scope: ReportScope, grouping: Grouping) -> SoldOut:
-    """Sessions by visit date, of those whose date was released by now."""
+    """Return sessions by visit date, of those whose date was released by now."""
     async with reading(platform, by) as tx:
         policies = await platform.policies.read(tx)
         held = {
@@ -124,7 +124,7 @@ def release_of(visit_date: date, held: tuple[Held, ...]) -> datetime | None:
 def _released(
     hospital_id: int, held: tuple[Held, ...], scope: ReportScope, now: datetime
 ) -> list[Released]:
-    """The scope's dates that were released by now, as ranges: nearly always one."""
+    """Return the scope's dates that were released by now, as ranges: nearly always one."""
     ranges: list[Released] = []
     day = scope.first
     while day <= scope.last:

@@ -101,7 +101,7 @@ async def department_week(
     title: str | None = None,
     specialty: str | None = None,
 ) -> Week | None:
-    """The seven days that hold `day`, pages counted from today; None if unknown.
+    """Return the seven days that hold `day`, pages counted from today; None if unknown.
 
     Where no day is chosen: the first of them that can be booked.
     """
@@ -118,7 +118,7 @@ async def department_week(
 
 
 def _page_start(today: date, day: date | None) -> date:
-    """A page begins today, in seven days, in fourteen; nothing is earlier than today.
+    """Return the page's first day: today, in seven days, in fourteen; nothing is before today.
 
     What is further away than anything is ever open is no day either: the calendar has an end.
     """

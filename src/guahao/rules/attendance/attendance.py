@@ -25,7 +25,7 @@ class AttendanceRefusal(StrEnum):
 def decide_attendance(
     appointment: AppointmentFacts, seen: bool, at: datetime
 ) -> str | AttendanceRefusal | None:
-    """The status that follows; None where nothing changes.
+    """Return the status that follows; None where nothing changes.
 
     Who came is believed also where the booking was void already: a message that came late
     must never punish a patient. Who did not come is believed from the pick-up deadline on,

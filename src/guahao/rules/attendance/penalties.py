@@ -29,7 +29,7 @@ def is_attendance_known(*, reported: bool, any_pick_up: bool) -> bool:
 
 
 def void_status(attendance_known: bool, *, is_substituted: bool = False) -> str:
-    """What a booking not picked up becomes: a no-show only where attendance is known.
+    """Return what a booking not picked up becomes: a no-show only where attendance is known.
 
     A lost message must never punish a patient; `unverified` waits for the hospital. Nor is it a
     no-show not to come to another doctor than the one who was booked.
@@ -38,7 +38,7 @@ def void_status(attendance_known: bool, *, is_substituted: bool = False) -> str:
 
 
 def suspensions(no_shows: Iterable[date], policy: Policy) -> list[Suspension]:
-    """Every suspension that follows from the visit dates of a person's no-shows.
+    """Return every suspension that follows from the visit dates of a person's no-shows.
 
     Within one calendar year the 3rd suspends for three months, the 6th for six, each
     from its own visit date; the others add nothing. In order of start.
@@ -49,7 +49,7 @@ def suspensions(no_shows: Iterable[date], policy: Policy) -> list[Suspension]:
 def suspensions_by_date(
     no_shows: Iterable[date], policies: DatedPolicies, today: date
 ) -> list[Suspension]:
-    """The same where the policy changed: nobody is punished more than on the visit date.
+    """Return the same where the policy changed: nobody is punished more than on the visit date.
 
     A no-show is judged by the policy of its own visit date. A policy that begins later judges
     what is suspended by then anew, and ends or shortens it where it is kinder (从旧兼从轻); it
@@ -89,7 +89,7 @@ def _held(policies: DatedPolicies, today: date) -> list[_Held]:
 
 
 def _lived(days: list[date], held: list[_Held], step: _Step) -> Suspension | None:
-    """What one step of a calendar year has come to, policy after policy."""
+    """Return what one step of a calendar year has come to, policy after policy."""
     current: Suspension | None = None
     for start, end, policy in held:
         if current is not None:
@@ -102,7 +102,7 @@ def _lived(days: list[date], held: list[_Held], step: _Step) -> Suspension | Non
 def _first_at(
     days: list[date], step: tuple[int, int], since: date, until: date
 ) -> Suspension | None:
-    """By the first no-show on since <= day < until that reaches the count within its year."""
+    """Return the suspension by the first no-show on since <= day < until that reaches the count."""
     count, months = step
     for nth, day in enumerate(days, start=1):
         if since <= day < until and 1 <= count <= nth and months > 0:
@@ -117,7 +117,7 @@ def _kinder(current: Suspension, judged_anew: Suspension | None) -> Suspension |
 
 
 def merged(found: Iterable[Suspension]) -> list[Suspension]:
-    """Suspensions in order of start, those that overlap or meet as one: the later end counts."""
+    """Return suspensions by start, those that overlap or meet as one: the later end counts."""
     spans: list[Suspension] = []
     for one in found:
         if spans and one.start <= spans[-1].end:
@@ -128,7 +128,7 @@ def merged(found: Iterable[Suspension]) -> list[Suspension]:
 
 
 def suspended_until(no_shows: Iterable[date], policy: Policy) -> date | None:
-    """The end of the latest suspension, exclusive; overlaps take the later end.
+    """Return the end of the latest suspension, exclusive; overlaps take the later end.
 
     A no-show lies in the past, so every suspension has begun: its end is enough to decide.
     """
@@ -138,7 +138,7 @@ def suspended_until(no_shows: Iterable[date], policy: Policy) -> date | None:
 def suspended_until_by_date(
     no_shows: Iterable[date], policies: DatedPolicies, today: date
 ) -> date | None:
-    """The same where the policy changed."""
+    """Return the same where the policy changed."""
     return _latest_end(suspensions_by_date(no_shows, policies, today))
 
 

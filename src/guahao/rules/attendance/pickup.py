@@ -11,14 +11,14 @@ from guahao.rules.supply.releasing import city_time
 
 
 def pickup_deadline(visit_date: date, period: str, rules: HospitalRules) -> datetime:
-    """The moment from which a booking not picked up is void (S15)."""
+    """Return the moment from which a booking not picked up is void (S15)."""
     return city_time(visit_date, rules.pickup_until(period))
 
 
 def decide_pickup(
     appointment: AppointmentFacts, same_person: bool, hospital_id: int, at: datetime
 ) -> PickupRefusal | None:
-    """None if the number may be handed out, else the first reason not.
+    """Return None if the number may be handed out, else the first reason not.
 
     `same_person`: the document shown is the registered one; the code has already matched.
     Nothing about a booking is told to another person, so that comes first.

@@ -20,7 +20,7 @@ class Reach(StrEnum):
 
     @property
     def is_missing(self) -> bool:
-        """Whether somebody has to call."""
+        """Return whether somebody has to call."""
         return self in (Reach.UNREACHED, Reach.TO_CALL)
 
 

@@ -204,7 +204,7 @@ def decide_resend(
 
 
 def kinds_of(text: str) -> list[Typed]:
-    """What the text can be, the likeliest first; empty where it can be nothing."""
+    """Return what the text can be, the likeliest first; empty where it can be nothing."""
     typed = compact(text)
     if not typed:
         return []

@@ -140,7 +140,7 @@ class _Reader:
 
     @property
     def line(self) -> str:
-        """The current line without its line feed."""
+        """Return the current line without its line feed."""
         if self.raw and not self.raw.endswith(b"\n"):
             raise ProofError(self.number, "the file does not end with a line feed")
         try:
@@ -431,7 +431,7 @@ def _takes(line: int, wishes: bytes, result: Result, left: dict[int, int]) -> bo
 
 
 def _faults(wishes: bytes, result: Result, left: dict[int, int]) -> Iterator[str]:
-    """What is wrong with one result, when so many places were left."""
+    """Yield what is wrong with one result, when so many places were left."""
     entry = _entry_of(wishes)
     needed = places_needed(entry)
     passed: Sequence[int] = entry.choices

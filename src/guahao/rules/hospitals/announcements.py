@@ -47,7 +47,7 @@ class SavedAnnouncement(AnnouncementText):
 
     @property
     def text(self) -> AnnouncementText:
-        """What was written."""
+        """Return what was written."""
         names = [field.name for field in fields(AnnouncementText)]
         return AnnouncementText(**{name: getattr(self, name) for name in names})
 

@@ -34,7 +34,7 @@ class Client:
 
     @property
     def who(self) -> Who:
-        """Itself, as the audit trail names it."""
+        """Return the client as the audit trail names it."""
         return Who("client", self.id, self.client_id, self.own_hospital_id)
 
 

@@ -203,7 +203,7 @@ def _differences(ours: PlatformBooking | None, theirs: HospitalListItem | None) 
 
 
 def _times(ours: PlatformBooking, theirs: HospitalListItem) -> tuple[list[str], list[str]]:
-    """When and in which session, as far as both say it."""
+    """Return when and in which session it is, as far as both say it."""
     here, there = [ours.visit_date.isoformat()], [theirs.visit_date.isoformat()]
     for mine, its in (
         (ours.period, theirs.period),

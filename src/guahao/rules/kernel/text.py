@@ -102,7 +102,7 @@ class NameFault:
 
     @property
     def code_point(self) -> str:
-        """The character as it is looked up: U+E863; empty where there is none."""
+        """Return the character as it is looked up: U+E863; empty where there is none."""
         return f"U+{ord(self.character):04X}" if self.character else ""
 
 
@@ -190,7 +190,7 @@ def name_key(name: str) -> str:
 
 
 def same_name(written: str, name: str) -> bool:
-    """Whether a written name is the stored one."""
+    """Return whether a written name is the stored one."""
     found = person_name(written)
     return not isinstance(found, NameFault) and name_key(found) == name_key(name)
 
@@ -231,12 +231,12 @@ def _stable(step: Callable[[str], str], text: str) -> str:
 
 
 def _visible(text: str) -> str:
-    """Without invisible characters; GBK's private use as Unicode has it, no lone surrogates."""
+    """Remove invisible characters and lone surrogates; convert GBK's private use to Unicode."""
     return _SURROGATE.sub("\ufffd", _INVISIBLE.sub("", text)).translate(_STANDARD)
 
 
 def _fault_of(character: str) -> NameFaultKind | None:
-    """Why a character cannot stand in a name."""
+    """Return why a character cannot stand in a name."""
     if _IS_HAN.match(character) or character in _SEPARATORS:
         return None
     if _IS_PRIVATE.match(character):

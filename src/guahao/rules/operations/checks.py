@@ -114,7 +114,7 @@ _UNREAD = "the database did not tell in time, or its schema is older than this p
 
 
 def check_primary(replication: Replication | None) -> Check:
-    """Whether the server can be written to."""
+    """Check whether the server can be written to."""
     if replication is None:
         return unknown("primary", _UNREAD)
     if not replication.is_primary:
@@ -128,7 +128,7 @@ def check_primary(replication: Replication | None) -> Check:
 
 
 def check_standby(replication: Replication | None, expected: Expected) -> Check:
-    """Whether commits reach another machine before they are acknowledged."""
+    """Check whether commits reach another machine before they are acknowledged."""
     name = "standby"
     if replication is None:
         return unknown(name, _UNREAD)
@@ -185,7 +185,7 @@ def check_standby(replication: Replication | None, expected: Expected) -> Check:
 
 
 def check_connections(server: ServerUse | None) -> Check:
-    """Whether another process could connect."""
+    """Check whether another process could connect."""
     name = "connections"
     if server is None:
         return unknown(name, _UNREAD)
@@ -206,7 +206,7 @@ def check_connections(server: ServerUse | None) -> Check:
 
 
 def check_slots(server: ServerUse | None) -> Check:
-    """Whether a replication slot fills the disk with write-ahead log."""
+    """Check whether a replication slot fills the disk with write-ahead log."""
     name = "slots"
     if server is None:
         return unknown(name, _UNREAD)
@@ -226,7 +226,7 @@ def check_slots(server: ServerUse | None) -> Check:
 
 
 def check_server_disk(server: ServerUse | None) -> Check:
-    """How much the database takes, as far as SQL can tell."""
+    """Check how much the database takes, as far as SQL can tell."""
     name = "database_size"
     if server is None:
         return unknown(name, _UNREAD)
@@ -249,7 +249,7 @@ def check_server_disk(server: ServerUse | None) -> Check:
 
 
 def check_workers(workers: Workers | None) -> Check:
-    """Whether messages are sent and sweeps run at all."""
+    """Check whether messages are sent and sweeps run at all."""
     name = "workers"
     if workers is None:
         return unknown(name, _UNREAD)
@@ -296,7 +296,7 @@ def late_tasks(tasks: Sequence[TaskRun]) -> list[str]:
 
 
 def check_tasks(tasks: Sequence[TaskRun] | None) -> Check:
-    """Whether every periodic task runs by its schedule."""
+    """Check whether every periodic task runs by its schedule."""
     name = "tasks"
     if tasks is None:
         return unknown(name, _UNREAD)
@@ -330,7 +330,7 @@ def check_tasks(tasks: Sequence[TaskRun] | None) -> Check:
 
 
 def check_messages(undelivered: Sequence[WaitingMessages] | None) -> Check:
-    """Whether messages go out on time."""
+    """Check whether messages go out on time."""
     name = "messages"
     if undelivered is None:
         return unknown(name, _UNREAD)
@@ -363,7 +363,7 @@ def check_messages(undelivered: Sequence[WaitingMessages] | None) -> Check:
 
 
 def check_hospitals(hospitals: Sequence[HospitalQueue] | None) -> Check:
-    """Whether hospitals' systems hear of their bookings."""
+    """Check whether hospitals' systems hear of their bookings."""
     name = "hospitals"
     if hospitals is None:
         return unknown(name, _UNREAD)
@@ -387,14 +387,14 @@ def check_hospitals(hospitals: Sequence[HospitalQueue] | None) -> Check:
 
 
 def is_behind(hospital: HospitalQueue) -> bool:
-    """Whether a hospital that wants to be told is not."""
+    """Return whether a hospital that wants to be told is not."""
     return hospital.is_enabled and (
         not hospital.is_answering or hospital.oldest_seconds > HOSPITAL_WARNING_SECONDS
     )
 
 
 def check_dead_letters(hospitals: Sequence[HospitalQueue] | None, failed_jobs: int | None) -> Check:
-    """Whether something was given up."""
+    """Check whether something was given up."""
     name = "dead_letters"
     if hospitals is None or failed_jobs is None:
         return unknown(name, _UNREAD)
@@ -420,7 +420,7 @@ def check_dead_letters(hospitals: Sequence[HospitalQueue] | None, failed_jobs: i
 
 
 def check_backup(backup: Backup | None, expected: Expected) -> Check:
-    """Whether there is a fresh backup."""
+    """Check whether there is a fresh backup."""
     return _check_runs(
         *("backup", "backup", backup, expected.is_demo),
         *(BACKUP_WARNING_SECONDS, BACKUP_FAILED_SECONDS),
@@ -429,7 +429,7 @@ def check_backup(backup: Backup | None, expected: Expected) -> Check:
 
 
 def check_verification(verification: Backup | None, expected: Expected) -> Check:
-    """Whether a backup was proven by restoring it."""
+    """Check whether a backup was proven by restoring it."""
     return _check_runs(
         *("backup_verified", "verified restore", verification, expected.is_demo),
         *(VERIFIED_WARNING_SECONDS, VERIFIED_FAILED_SECONDS),
@@ -466,7 +466,7 @@ def _check_runs(
 
 
 def check_clock(ahead_seconds: float, expected: Expected) -> Check:
-    """Whether this machine's clock is the database's."""
+    """Check whether this machine's clock is the database's."""
     figures: dict[str, Figure] = {"ahead_seconds": round(ahead_seconds, 3) + 0.0}
     off, limit = abs(ahead_seconds), expected.clock_tolerance_seconds
     if off > limit / 2:
@@ -482,7 +482,7 @@ def check_clock(ahead_seconds: float, expected: Expected) -> Check:
 
 
 def check_calendar(known_days: int) -> Check:
-    """Whether the national holidays of the days that are planned are known."""
+    """Check whether the national holidays of the days that are planned are known."""
     figures: dict[str, Figure] = {"known_days": known_days}
     if known_days < CALENDAR_WARNING_DAYS:
         says = (
@@ -496,7 +496,7 @@ def check_calendar(known_days: int) -> Check:
 
 
 def check_witnesses(days_left: Mapping[str, int | None]) -> Check:
-    """Whether the outside witnesses of draws have values for the weeks to come."""
+    """Check whether the outside witnesses of draws have values for the weeks to come."""
     name = "witnesses"
     figures: dict[str, Figure] = {"witnesses": len(days_left)}
     if not days_left:
@@ -530,7 +530,7 @@ def check_witnesses(days_left: Mapping[str, int | None]) -> Check:
 
 
 def check_disk(free_bytes: int, total_bytes: int, folder: str, expected: Expected) -> Check:
-    """Whether the disk of the platform's own files has room."""
+    """Check whether the disk of the platform's own files has room."""
     percent = 100 * free_bytes / max(total_bytes, 1)
     figures: dict[str, Figure] = {
         "free_bytes": free_bytes,

@@ -17,7 +17,7 @@ class Standby:
 
     @property
     def is_synchronous(self) -> bool:
-        """Whether commits wait for it."""
+        """Return whether commits wait for it."""
         return self.state == "streaming" and self.sync_state in ("sync", "quorum")
 
 
@@ -88,7 +88,7 @@ class Replication:
 
     @property
     def is_visible(self) -> bool:
-        """Whether the states of the standbys could be read."""
+        """Return whether the states of the standbys could be read."""
         return all(standby.state is not None for standby in self.standbys)
 
     @property

@@ -19,7 +19,7 @@ class Schedule:
 
     @property
     def late_after(self) -> timedelta:
-        """How old the last success may be."""
+        """Return how old the last success may be."""
         return MISSED_RUNS * self.every + GRACE
 
 

@@ -46,7 +46,7 @@ def check_consent(
 
 
 def needs_guardian(document: Document, today: date) -> bool:
-    """Whether the person is known to be under 14."""
+    """Return whether the person is known to be under 14."""
     if document.is_birth_certificate:
         return True
     born = _birth_date(document)

@@ -66,12 +66,12 @@ class Document:
 
     @property
     def person(self) -> str:
-        """The canonical key of the person it belongs to."""
+        """Return the canonical key of the person it belongs to."""
         return canonical_person(self.number)
 
     @property
     def is_birth_certificate(self) -> bool:
-        """Whether it is a newborn's birth certificate (出生医学证明)."""
+        """Return whether it is a newborn's birth certificate (出生医学证明)."""
         return self.id_type == OTHER and bool(_BIRTH_CERTIFICATE.fullmatch(_bare(self.number)))
 
 
@@ -141,7 +141,7 @@ def birth_certificate_end(born: date, today: date) -> date | None:
 
 
 def is_adult(document: Document, today: date) -> bool:
-    """Whether the person is of age; a document without a birth date is taken for an adult's."""
+    """Return whether the person is of age; without a birth date it counts as an adult's."""
     if document.is_birth_certificate:
         return False
     if document.id_type not in (RESIDENT_ID, HOUSEHOLD_REGISTER):

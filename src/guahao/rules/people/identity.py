@@ -29,7 +29,7 @@ _CHINA_MOBILE = re.compile(r"\+861[3-9][0-9]{9}")
 
 
 def valid_phone(text: str) -> str | None:
-    """A mainland mobile number as +86 and eleven digits, or None (an SMS must reach it)."""
+    """Return a mainland mobile number as +86 and eleven digits, or None (an SMS must reach it)."""
     text = compact(text)
     if any(character.isalpha() for character in text):
         return None  # the library would dial letters, and pick a number out of a sentence
@@ -44,7 +44,7 @@ def valid_phone(text: str) -> str | None:
 
 
 def masked_phone(e164: str) -> str:
-    """138****1234, of a landline 010****1234; empty where there is no phone."""
+    """Return 138****1234, of a landline 010****1234; empty where there is no phone."""
     local = _as_dialled(e164)
     return f"{local[:3]}****{local[-4:]}" if local else ""
 
@@ -62,12 +62,12 @@ def _as_dialled(e164: str) -> str:
 
 
 def masked_document(number: str) -> str:
-    """1101****1234; a number too short to hide so much keeps its last two characters only."""
+    """Return 1101****1234; of a number too short to hide so much, its last two characters."""
     if len(number) < _LONG_NUMBER:
         return "*" * (len(number) - 2) + number[-2:]
     return f"{number[:4]}****{number[-4:]}"
 
 
 def masked_name(name: str) -> str:
-    """The first character, so that a queue can be called by it: 张**."""
+    """Return the first character, so that a queue can be called by it: 张**."""
     return name[:1] + "*" * (len(name) - 1)

@@ -88,7 +88,7 @@ class World:
 
 
 def answers(world: World, policies: DatedPolicies) -> Iterator[list[str]]:
-    """What each request is answered under these policies, moment by moment."""
+    """Yield what each request is answered under these policies, moment by moment."""
     trial = _Trial(world, policies)
     for at, group in groupby(world.requests, key=lambda one: one.request.at):
         yield trial.decide(at, list(group))
@@ -172,7 +172,7 @@ class _Trial:
         )
 
     def _history(self, one: Recorded) -> AppointmentHistory:
-        """What became of it; what was refused in truth is never cancelled and no no-show."""
+        """Return what became of it; what was refused in truth is never cancelled and no no-show."""
         known = None if one.appointment_id is None else self._histories.get(one.appointment_id)
         if known is not None:
             return known
@@ -243,7 +243,7 @@ class TrialTally:
     lost: int = 0
 
     def add(self, now: str, then: str) -> None:
-        """One request's two answers."""
+        """Add a request's two answers."""
         self.requests += 1
         self.booked_now += now == BOOKED
         self.booked_then += then == BOOKED

@@ -32,7 +32,7 @@ class ReportScope:
 
     @property
     def moments(self) -> tuple[datetime, datetime]:
-        """The first midnight, and the one after the last day."""
+        """Return the first midnight, and the one after the last day."""
         after = self.last + timedelta(days=1)
         return (
             datetime.combine(self.first, time(), CITY_TIME),

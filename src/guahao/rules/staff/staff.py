@@ -49,11 +49,11 @@ class OfHospital(Protocol):
 
     @property
     def who(self) -> Who:
-        """Themselves, as the audit trail names them."""
+        """Return the person as the audit trail names them."""
 
     @property
     def own_hospital_id(self) -> int:
-        """The hospital, whose rows alone they see."""
+        """Return the hospital whose rows alone they see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,11 @@ class Staff:
 
     @property
     def who(self) -> Who:
-        """Themselves, as the audit trail names them."""
+        """Return the person as the audit trail names them."""
         return Who("staff", self.id, self.login, self.hospital_id)
 
     def acting_for(self, hospital_id: int) -> Staff:
-        """An administrator who does what a hospital's own staff may do there.
+        """Return an administrator who does what a hospital's own staff may do there.
 
         From here on they work, as those do, under the rows of that hospital alone.
         """
@@ -87,7 +87,7 @@ class Staff:
 
     @property
     def own_hospital_id(self) -> int:
-        """The hospital of its staff, or the one an administrator acts for.
+        """Return the hospital whose rows alone they see.
 
         A mistake of ours for anybody else.
         """
@@ -96,7 +96,7 @@ class Staff:
 
 
 def is_independent(second: Staff, first_id: int, now: datetime) -> bool:
-    """Whether a member may approve what another has asked for.
+    """Return whether a member may approve what another has asked for.
 
     No member whom the first one has added, reset, enabled or given the role, and none for whom any
     member did so within SECOND_AFTER: otherwise an administrator alone could provide both.

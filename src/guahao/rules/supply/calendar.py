@@ -55,7 +55,7 @@ class CalendarDay:
 
     @property
     def is_off(self) -> bool:
-        """Whether only timetables that also hold on holidays have sessions."""
+        """Return whether only timetables that also hold on holidays have sessions."""
         return self.like is None
 
     @property
@@ -65,12 +65,12 @@ class CalendarDay:
 
     @property
     def is_swapped(self) -> bool:
-        """Whether the date follows another weekday than its own."""
+        """Return whether the date follows another weekday than its own."""
         return self.like is not None and self.like != self.day.isoweekday()
 
     @property
     def is_special(self) -> bool:
-        """Whether the date is off or swapped."""
+        """Return whether the date is off or swapped."""
         return self.is_off or self.is_swapped
 
 

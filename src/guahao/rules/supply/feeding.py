@@ -24,7 +24,7 @@ class ItemRefusal(StrEnum):
 
 
 def are_hours(starts_at: time | None, ends_at: time | None) -> bool:
-    """Whether a session may have these: both, the start alone, or neither."""
+    """Return whether a session may have these hours: both, the start alone, or neither."""
     return ends_at is None or (starts_at is not None and starts_at < ends_at)
 
 

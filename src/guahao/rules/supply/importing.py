@@ -85,7 +85,7 @@ class RowFacts:
 
     @property
     def clinic(self) -> Clinic:
-        """What the row holds."""
+        """Return what the row holds."""
         return Clinic(
             *(self.title, self.specialty, self.period, self.starts_at, self.ends_at),
             *(self.fee_fen, self.capacity),
@@ -93,7 +93,7 @@ class RowFacts:
 
     @property
     def clinic_before(self) -> Clinic | None:
-        """What its session or timetable holds: the same clinic, as it was matched by that."""
+        """Return what its session or timetable holds: the clinic by which it was matched."""
         if not self.matches or self.before_fee_fen is None or self.before_capacity is None:
             return None
         return replace(

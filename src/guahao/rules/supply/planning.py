@@ -112,7 +112,7 @@ def decide_timetable_end(valid_until: date, last: date, today: date) -> PlanRefu
 
 
 def begins_within(period: str, starts_at: time) -> bool:
-    """Whether a session of this period may begin then."""
+    """Return whether a session of this period may begin then."""
     first, last = PERIOD_BEGINS[period]
     return first <= starts_at <= last
 

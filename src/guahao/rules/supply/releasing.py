@@ -14,7 +14,7 @@ _TOO_LATE = (Refusal.SAME_DAY, Refusal.NEXT_DAY_CLOSED)
 
 
 def furthest(day: date, rules: HospitalRules, policy: Policy) -> date:
-    """The last visit date open on `day`, today being day 0 (S4)."""
+    """Return the last visit date open on `day`, today being day 0 (S4)."""
     horizon = add_months(day, policy.horizon_months)
     if rules.cycle_days is None:
         return horizon
@@ -22,7 +22,7 @@ def furthest(day: date, rules: HospitalRules, policy: Policy) -> date:
 
 
 def opens_at(visit_date: date, rules: HospitalRules, policy: Policy) -> datetime:
-    """The moment a visit date is released: its first bookable day, at the release time."""
+    """Return when a visit date is released: on its first bookable day, at the release time."""
     last = visit_date - ONE_DAY
     day = min(add_months(visit_date, -policy.horizon_months), last)
     if rules.cycle_days is not None:
@@ -45,7 +45,7 @@ class Held:
 def held_together(
     rules: Sequence[tuple[date, HospitalRules]], policies: DatedPolicies
 ) -> tuple[Held, ...]:
-    """Rules with their first days, in order, cut where the policy changes."""
+    """Return rules with their first days, in order, cut where the policy changes."""
     first = rules[0][0]
     begins = {day for day, _ in rules} | {row.holds_from for row in policies.rows}
     return tuple(
@@ -55,7 +55,7 @@ def held_together(
 
 
 def released_at(visit_date: date, held: Sequence[Held]) -> datetime | None:
-    """The first moment at which a visit date could be booked, each day by what holds that day.
+    """Return the moment at which a visit date could first be booked, by what holds each day.
 
     `held`: in order of their first days. None: it never could.
     """
@@ -74,7 +74,7 @@ def released_at(visit_date: date, held: Sequence[Held]) -> datetime | None:
 def date_refusal(
     visit_date: date, at: datetime, rules: HospitalRules, policy: Policy
 ) -> Refused[Refusal] | None:
-    """Why `visit_date` cannot be booked at `at`, or None: same_day … not_released.
+    """Return why `visit_date` cannot be booked at `at`, or None: same_day … not_released.
 
     Too late: names the first visit date that can be booked. Too early: when it opens.
     """
@@ -146,5 +146,5 @@ def session_state(
 
 
 def city_time(day: date, clock: time) -> datetime:
-    """A date and a clock reading in the city, as one moment."""
+    """Return a date and a clock reading in the city, as one moment."""
     return datetime.combine(day, clock, CITY_TIME)

@@ -20,7 +20,7 @@ class Unrecorded:
 
     @property
     def who(self) -> Who:
-        """The member of the staff, as the audit trail names them."""
+        """Return the member of the staff, as the audit trail names them."""
         return Who("staff", self.staff_id, self.login)
 
 

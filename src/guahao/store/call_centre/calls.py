@@ -71,7 +71,7 @@ class SentMessage:
 
     @property
     def order_no(self) -> str:
-        """The order number of the message's booking; empty where it is about none."""
+        """Return the order number of the message's booking; empty where it is about none."""
         return "" if self.appointment_id is None else order_no(self.appointment_id)
 
 

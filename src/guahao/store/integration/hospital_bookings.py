@@ -35,7 +35,7 @@ class HospitalBooking:
 
     @property
     def order_no(self) -> str:
-        """The number under which people speak of the booking."""
+        """Return the number under which people speak of the booking."""
         return order_no(self.id)
 
 

@@ -85,7 +85,7 @@ class SavedDifference:
 
     @property
     def appointment_id(self) -> int | None:
-        """Of the booking here, where there is one."""
+        """Return the id of the booking here, where there is one."""
         return None if self.kind is Difference.UNKNOWN_HERE else appointment_id(self.order_no)
 
 

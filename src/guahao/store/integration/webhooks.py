@@ -151,7 +151,7 @@ class DeadLetter:
 
     @property
     def order_no(self) -> str:
-        """Of its appointment."""
+        """Return the order number of its appointment."""
         return order_no(self.appointment_id)
 
 

@@ -114,7 +114,7 @@ def mark_log(url: str) -> str:
 
 
 def replayed(url: str) -> tuple[str | None, datetime | None, bool]:
-    """How far a restored server replayed the log, its last commit, and whether it still does."""
+    """Return how far a restored server replayed the log, its last commit, and if it still does."""
     with psycopg.connect(url, autocommit=True) as conn:
         row = conn.execute(
             "SELECT pg_last_wal_replay_lsn()::text, pg_last_xact_replay_timestamp(),"

@@ -26,7 +26,7 @@ class Person:
 
     @property
     def is_on_landline(self) -> bool:
-        """Whether no SMS reaches the phone."""
+        """Return whether no SMS reaches the phone."""
         return bool(self.phone) and valid_phone(self.phone) is None
 
 

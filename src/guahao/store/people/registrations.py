@@ -30,7 +30,7 @@ class Registration:
 
     @property
     def is_checked(self) -> bool:
-        """Whether it was checked that name and document belong together."""
+        """Return whether it was checked that name and document belong together."""
         return self.checked_by is not None
 
 

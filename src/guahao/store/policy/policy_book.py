@@ -38,7 +38,7 @@ class PolicyBook:
         self._closing = asyncio.Lock()
 
     async def read(self, tx: Tx) -> DatedPolicies:
-        """What holds up to today, for a decision; costs nothing but on a day's first times.
+        """Return what holds up to today, for a decision; costs nothing but on a day's first times.
 
         Do not call it under the lock of `store.lock`: closing the day waits for that.
         """
@@ -94,12 +94,12 @@ class FixedPolicies(PolicyBook):
         self.known = policies
 
     async def read(self, tx: Tx) -> DatedPolicies:  # noqa: ARG002 - nothing is read
-        """Those given."""
+        """Return the given policies."""
         return self.known
 
     def is_due(self, now: float) -> bool:  # noqa: ARG002 - always the same
-        """They stay."""
+        """Return False: the given policies stay."""
         return False
 
     async def refresh(self, db: Database) -> None:
-        """They stay."""
+        """Do nothing: the given policies stay."""

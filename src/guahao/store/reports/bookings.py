@@ -32,7 +32,7 @@ class Statuses:
 
     @property
     def made(self) -> int:
-        """All that were made, of any status now."""
+        """Return how many were made, of any status now."""
         return (
             self.booked
             + self.picked_up

@@ -30,12 +30,12 @@ class DeliveryCount:
 
     @property
     def written(self) -> int:
-        """All of them."""
+        """Return how many there are."""
         return self.delivered + self.submitted + self.queued + self.by_phone + self.undelivered
 
     @property
     def undelivered(self) -> int:
-        """Those that were not delivered, or whose delivery is unknown."""
+        """Return how many were not delivered, or may not have been."""
         return self.failed + self.expired + self.unknown
 
 

@@ -50,12 +50,12 @@ class StaffRow:
 
     @property
     def facts(self) -> MemberFacts:
-        """What decides about a change."""
+        """Return what decides about a change."""
         return MemberFacts(self.role, self.disabled_at is not None)
 
     @property
     def staff(self) -> Staff:
-        """The member, as the flows name them."""
+        """Return the member, as the flows name them."""
         return Staff(
             *(self.id, self.login, self.role, self.hospital_id, self.access_by, self.access_at),
             *(self.hospital_name, self.hospital_name_en),

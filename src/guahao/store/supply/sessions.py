@@ -166,7 +166,7 @@ async def in_departments(
 
 
 async def hospitals_with_timetables(tx: Tx) -> list[int]:
-    """The ids of the hospitals whose sessions are rolled out."""
+    """Return the ids of the hospitals whose sessions are rolled out."""
     return [row[0] for row in await tx.rows(_HOSPITALS_WITH_TIMETABLES)]
 
 

@@ -53,12 +53,12 @@ class Stop:
 
     @property
     def times(self) -> StopTimes:
-        """How far it has come."""
+        """Return how far it has come."""
         return StopTimes(self.notify_at, self.done_at, self.notified_at, self.undone_at)
 
     @property
     def can_be_undone(self) -> bool:
-        """Whether its patients have not been notified yet."""
+        """Return whether its patients have not been notified yet."""
         return refused_undo(self.times) is None
 
 
@@ -119,7 +119,7 @@ class Unreached:
 
     @property
     def order_no(self) -> str:
-        """The number under which the hotline finds the booking."""
+        """Return the number under which the hotline finds the booking."""
         return order_no(self.appointment_id)
 
 
@@ -288,7 +288,7 @@ async def latest(
 
 
 async def unfinished(tx: Tx) -> list[int]:
-    """Stops with something left to do: to take or bring back, or to tell of by now."""
+    """Return stops with something left to do: to take or bring back, or to notify of by now."""
     rows = await tx.rows(
         """
         SELECT id FROM stops
@@ -301,7 +301,7 @@ async def unfinished(tx: Tx) -> list[int]:
 
 
 async def lock_next_sessions(tx: Tx, stop: Stop, limit: int) -> list[int]:
-    """Sessions of the scope that had not their turn yet, locked in order of id."""
+    """Lock sessions of the scope that had not their turn yet, in order of id."""
     rows = await tx.rows(
         f"""
         SELECT s.id FROM clinic_sessions s
@@ -368,7 +368,7 @@ async def mark_undone(tx: Tx, stop_id: int) -> None:
 
 
 async def next_to_restore(tx: Tx, stop_id: int, limit: int) -> list[int]:
-    """Sessions that an undone stop took and that did not have their turn, by id."""
+    """Return sessions that an undone stop took and that did not have their turn, by id."""
     rows = await tx.rows(
         """
         SELECT clinic_session_id FROM stop_sessions
@@ -408,7 +408,7 @@ def _stopped_booking(*, visit_date: date, period: str, **row: Any) -> StoppedBoo
 
 
 async def places_left(tx: Tx, session_ids: Sequence[int]) -> dict[int, int]:
-    """How many places each of these sessions would have."""
+    """Return how many places each of these sessions would have."""
     rows = await tx.rows(
         """
         SELECT id, capacity - booked - held - reserved FROM clinic_sessions
@@ -497,7 +497,7 @@ async def _mark_restored(
 
 
 async def untold(tx: Tx, stop_id: int) -> list[int]:
-    """The stopped bookings of which nobody was told."""
+    """Return the stopped bookings of which nobody was notified."""
     rows = await tx.rows(
         """
         SELECT appointment_id FROM stop_bookings

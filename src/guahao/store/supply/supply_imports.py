@@ -35,7 +35,7 @@ class Import:
 
     @property
     def is_open(self) -> bool:
-        """Whether a worker has something to do for it."""
+        """Return whether a worker has something to do for it."""
         return self.state in ("waiting", "confirmed")
 
 

@@ -62,7 +62,7 @@ class PlannedSession:
 
     @property
     def terms(self) -> SessionTerms:
-        """What the session offers."""
+        """Return what the session offers."""
         return terms_of(self.clinic, self.department_id, self.visit_date)
 
 
@@ -127,7 +127,7 @@ def _session(
 
 
 async def has_department(tx: Tx, hospital_id: int, department_id: int) -> bool:
-    """Whether the department is this hospital's and has sessions of its own."""
+    """Return whether the department is this hospital's and has sessions of its own."""
     row = await tx.row(
         """
         SELECT 1 FROM departments

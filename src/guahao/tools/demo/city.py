@@ -78,12 +78,12 @@ class Clinic:
 
 
 def hospitals(count: int) -> list[Hospital]:
-    """The first `count` hospitals of the city; past the named ones, numbered ones."""
+    """Return the first `count` hospitals of the city; past the named ones, numbered ones."""
     return [_hospital(number, *_named(number)) for number in range(count)]
 
 
 def position(hospital: Hospital) -> tuple[float, float]:
-    """Where a hospital is, in the sea: latitude and longitude, near others of its district."""
+    """Return where a hospital is, in the sea: latitude and longitude, near its neighbours."""
     districts = [district["name"] for district in _data("city")["district"]]
     across, along = divmod(districts.index(hospital.district), 4)
     random = Random(f"{hospital.number} position")
@@ -94,36 +94,36 @@ def position(hospital: Hospital) -> tuple[float, float]:
 
 
 def parents() -> dict[str, tuple[str, str]]:
-    """First-level departments: code to Chinese and English name."""
+    """Return first-level departments: code to Chinese and English name."""
     return {s["code"]: (s["name"], s["name_en"]) for s in _data("subjects")["subject"]}
 
 
 def departments(hospital: Hospital) -> list[Department]:
-    """A hospital's departments that can be booked, and the few it keeps off the platform."""
+    """Return a hospital's departments that can be booked, and the few it keeps off the platform."""
     of_kind = next(k for k in _data("city")["kind"] if k["name"] == hospital.kind)
     by_subject = _departments()
     return [one for subject in of_kind["subjects"] for one in by_subject[subject]]
 
 
 def announcement() -> tuple[str, str, str, str]:
-    """What the first page says: title and text, each in Chinese and English."""
+    """Return what the first page says: title and text, each in Chinese and English."""
     said = _data("city")["announcement"]
     return said["title"], said["title_en"], said["body"], said["body_en"]
 
 
 def popular_codes() -> list[str]:
-    """The departments that are soon full."""
+    """Return the departments that are soon full."""
     return [d.code for ones in _departments().values() for d in ones if d.popular]
 
 
 def fees(hospital: Hospital) -> dict[str, int]:
-    """What the hospital charges for each title, in 分."""
+    """Return what the hospital charges for each title, in 分."""
     random = Random(f"{hospital.number} fees")
     return {title["name"]: random.choice(title["fee_fen"]) for title in _data("city")["title"]}
 
 
 def timetable(hospital: Hospital, department: Department) -> Iterator[Clinic]:
-    """The weekly clinics of a department; none where it is kept off the platform."""
+    """Yield the weekly clinics of a department; none where it is kept off the platform."""
     if not department.on_platform:
         return
     random = Random(f"{hospital.number} {department.code}")
@@ -162,7 +162,7 @@ def _clinic(
 
 
 def _named(number: int) -> tuple[dict[str, Any], str, int]:
-    """What makes a hospital: its entry, its grade and its district's number."""
+    """Return what makes a hospital: its entry, its grade and its district's number."""
     city = _data("city")
     own, repeated, districts = city["hospital"], city["in_every_district"], city["district"]
     if number < len(own):
@@ -223,7 +223,7 @@ def _rules(choices: dict[str, list[Any]], random: Random) -> HospitalRules:
 
 @cache
 def _departments() -> dict[str, list[Department]]:
-    """Second-level departments by the code of the first level."""
+    """Return second-level departments by the code of the first level."""
     return {
         subject["code"]: [
             Department(

@@ -129,7 +129,7 @@ async def _add_requests(
 
 
 def _suspended_at(past: Past, written: Written) -> dict[int, datetime]:
-    """When each suspended person was told: after the no-show that suspended them last."""
+    """Return when each suspended person was notified: after their last no-show."""
     last: dict[int, datetime] = {}
     for _, booking in written.bookings:
         if booking.status == "no_show" and booking.person in past.suspended:
@@ -170,7 +170,7 @@ async def _add_stops(tx: Tx, platform: Platform, past: Past, staff: Staff) -> li
 
 
 async def _add_calls(tx: Tx, written: Written, accounts: Mapping[int, int]) -> list[Act]:
-    """Every booking and cancellation by telephone was a call with a verified caller."""
+    """Add a call of a verified caller for every booking and cancellation by telephone."""
     random = Random("calls")
     spoken = [
         (
@@ -243,7 +243,7 @@ async def _add_excuses(tx: Tx, platform: Platform, written: Written) -> list[Act
 
 
 def _at_windows(written: Written) -> Iterator[Act]:
-    """The numbers that the demo's clerks handed out."""
+    """Yield the numbers that the demo's clerks handed out."""
     clerks = {
         who.hospital_id: who
         for login, who in written.staff.by_login.items()
@@ -256,7 +256,7 @@ def _at_windows(written: Written) -> Iterator[Act]:
 
 
 async def _add_imports(tx: Tx, past: Past, staff: Staff) -> list[Act]:
-    """A plan of every month, imported by the scheduler of the first hospital."""
+    """Add a plan of every month, imported by the scheduler of the first hospital."""
     scheduler, admin = staff["scheduler"], staff["admin"]
     days = [session.visit_date for session in past.sessions]
     if not days or scheduler.hospital_id is None:
@@ -296,7 +296,7 @@ async def _add_imports(tx: Tx, past: Past, staff: Staff) -> list[Act]:
 
 
 async def _add_integration(tx: Tx, platform: Platform, past: Past) -> None:
-    """Webhooks and reconciled lists of the hospitals after the first, whose system is free."""
+    """Add webhooks and reconciled lists of all hospitals but the first, whose system is free."""
     random = Random("integration")
     hospitals = list(dict.fromkeys(session.place.hospital_id for session in past.sessions))
     others = sorted(hospitals)[1:]

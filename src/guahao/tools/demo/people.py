@@ -31,7 +31,7 @@ class Person:
 
 
 def people(count: int) -> Iterator[Person]:
-    """`count` persons, each with a document of its own; the same ones every time."""
+    """Yield `count` persons, each with a document of its own; the same ones every time."""
     random = Random(_SEED)
     seen: set[str] = set()
     while len(seen) < count:
@@ -45,11 +45,11 @@ def people(count: int) -> Iterator[Person]:
 
 
 def resident_id(region: str, birthday: date, sequence: int) -> str:
-    """A resident ID with its check digit. `region` has six digits, `sequence` three."""
+    """Return a resident ID with its check digit. `region` has six digits, `sequence` three."""
     body = f"{region}{birthday:%Y%m%d}{sequence:03d}"
     return body + str(ric.calc_check_digit(body + "0"))
 
 
 def phone(number: int) -> str:
-    """The invented mobile number of an invented account, as +86 and eleven digits."""
+    """Return the invented mobile number of an invented account, as +86 and eleven digits."""
     return f"+86199{number:08d}"

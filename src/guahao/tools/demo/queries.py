@@ -128,7 +128,7 @@ _STOP = "UPDATE clinic_sessions SET stopped_at = %s WHERE id = ANY(%s::bigint[])
 
 
 async def is_empty(tx: Tx) -> bool:
-    """Whether there is no hospital and nobody registered yet."""
+    """Return whether there is no hospital and nobody registered yet."""
     row = await tx.row(
         "SELECT NOT EXISTS (SELECT FROM hospitals) AND NOT EXISTS (SELECT FROM patients)"
     )
@@ -136,7 +136,7 @@ async def is_empty(tx: Tx) -> bool:
 
 
 async def take_ids(tx: Tx, table: str, count: int) -> list[int]:
-    """Fresh ids of a table, for rows that must know their own."""
+    """Return fresh ids of a table, for rows that must know their own."""
     return [row[0] for row in await tx.rows(_TAKE_IDS, (table, count))]
 
 
@@ -148,13 +148,13 @@ async def copy(tx: Tx, table: str, rows: Iterable[Sequence[Any]]) -> None:
 async def sessions_to_fill(
     tx: Tx, hospital_ids: list[int], department_codes: list[str], first: date, last: date
 ) -> list[SessionView]:
-    """Sessions of some departments on some dates, the earliest first."""
+    """Return sessions of some departments on some dates, the earliest first."""
     rows = await tx.rows(_TO_FILL, (tx.now.date(), hospital_ids, department_codes, first, last))
     return [session_view(row) for row in rows]
 
 
 async def add_past_session(tx: Tx, hospital_id: int, department_id: int, day: date) -> int:
-    """A settled session whose attendance is known (S16); its id."""
+    """Add a settled session whose attendance is known (S16); return its id."""
     row = await tx.row(_PAST_SESSION, (hospital_id, department_id, day, tx.now, tx.now))
     assert row is not None
     return int(row[0])

@@ -171,7 +171,7 @@ def silent(stage: str, done: int, total: int) -> None:
 
 @contextmanager
 def shown(console: Console) -> Iterator[Report]:
-    """A Report on the console: bars on a terminal, plain lines elsewhere."""
+    """Yield a Report on the console: bars on a terminal, plain lines elsewhere."""
     if not console.is_terminal:
         yield partial(_line, console)
         return
@@ -193,13 +193,13 @@ def shown(console: Console) -> Iterator[Report]:
 
 
 def _line(console: Console, stage: str, done: int, total: int) -> None:
-    """A line a tenth."""
+    """Print a line a tenth."""
     if done == total or done * 10 // total != (done - 1) * 10 // total:
         console.print(f"{stage}: {done:,} of {total:,}")
 
 
 async def is_empty(platform: Platform) -> bool:
-    """Whether there is neither a hospital nor a patient yet."""
+    """Return whether there is neither a hospital nor a patient yet."""
     async with platform.db.transaction() as tx:
         return await store.is_empty(tx)
 
@@ -279,7 +279,7 @@ async def _add_directory(tx: Tx, hospitals: list[city.Hospital], progress: Repor
 
 
 def _clinic(of: city.Clinic | TimetableLine) -> tuple[Any, ...]:
-    """What a line of a timetable says of its clinic, in the order of the columns."""
+    """Return what a line of a timetable says of its clinic, in the order of the columns."""
     return (
         *(of.title, of.specialty, of.iso_weekday, of.period, of.starts_at, of.ends_at),
         *(of.fee_fen, of.capacity),
@@ -289,7 +289,7 @@ def _clinic(of: city.Clinic | TimetableLine) -> tuple[Any, ...]:
 def _fees(
     placed: list[tuple[int, city.Hospital]], today: date
 ) -> Iterator[tuple[int, str, date, int]]:
-    """Every hospital's list of fees, which holds from today on."""
+    """Yield every hospital's list of fees, which holds from today on."""
     for hospital_id, hospital in placed:
         for title, fee_fen in city.fees(hospital).items():
             yield hospital_id, title, today, fee_fen
@@ -305,7 +305,7 @@ def _hospital_row(hospital_id: int, hospital: city.Hospital) -> tuple[object, ..
 async def _add_departments(
     tx: Tx, hospitals: list[tuple[int, city.Hospital]]
 ) -> dict[tuple[int, str], int]:
-    """Both levels of every hospital's departments; their ids by hospital and code."""
+    """Add both levels of every hospital's departments; return their ids by hospital and code."""
     names = city.parents()
     offered = [(id_, one) for id_, hospital in hospitals for one in city.departments(hospital)]
     upper = {(id_, one.parent_code): False for id_, one in offered}
@@ -338,7 +338,7 @@ async def _add_sessions(tx: Tx, hospital_ids: list[int], days: int, progress: Re
 
 
 async def _add_crowd(tx: Tx, vault: Vault, count: int, since: date, progress: Report) -> list[int]:
-    """Invented people, two to a phone, who registered since then; their ids."""
+    """Add invented people, two to a phone, who registered since then; return their ids."""
     # Seven of ten were checked when they registered.
     crowd: list[_Resident] = [
         (person, None, number % 10 < _CHECKED_OF_TEN) for number, person in enumerate(people(count))
@@ -433,7 +433,7 @@ async def _add_bookings(
     staff: past_records.Staff | None,
     progress: Report,
 ) -> int:
-    """What is booked, by the crowd and by the demo logins; how many appointments."""
+    """Book for the crowd and the demo logins; return how many appointments."""
     today = tx.now.date()
     sessions = await store.sessions_to_fill(
         tx,
@@ -504,7 +504,7 @@ def _is_available(session: SessionView, at: datetime, policy: Policy) -> bool:
 
 
 def _codes() -> Iterator[str]:
-    """Identification codes, each once, from a cryptographic source (S8)."""
+    """Yield identification codes, each once, from a cryptographic source (S8)."""
     seen: set[str] = set()
     while True:
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
@@ -539,7 +539,7 @@ def _no_shows(patient: DemoPatient, today: date) -> list[date]:
 
 
 def _visits(patient: DemoPatient, today: date) -> list[tuple[date, str]]:
-    """Earlier visits by date. A suspension's three no-shows lie in one calendar year (S16)."""
+    """Return earlier visits by date. A suspension's three no-shows lie in a calendar year (S16)."""
     if not patient.suspended:
         return [(today - timedelta(days=ago), status) for ago, status in patient.visits]
     last = today - ONE_DAY
@@ -551,7 +551,7 @@ def _visits(patient: DemoPatient, today: date) -> list[tuple[date, str]]:
 async def _history(
     tx: Tx, directory: _Directory, logins: list[tuple[int, DemoPatient]], codes: Iterator[str]
 ) -> list[_Appointment]:
-    """The demo logins' earlier visits, in sessions of their own that are long settled."""
+    """Return the demo logins' earlier visits, in sessions of their own that are long settled."""
     (hospital_id, _), department_id = next(
         (key, id_) for key, id_ in directory.departments.items() if "." in key[1]
     )
@@ -583,7 +583,7 @@ class _Filling:
     def upcoming(
         self, logins: list[tuple[int, DemoPatient]], openings: list[SessionView]
     ) -> list[_Appointment]:
-        """The demo logins' bookings: one a date, from the day after tomorrow on."""
+        """Return the demo logins' bookings: one a date, from the day after tomorrow on."""
         tomorrow = self._now.date() + ONE_DAY
         by_date = {
             one.visit_date: one
@@ -599,7 +599,7 @@ class _Filling:
     def crowd(
         self, patient_ids: list[int], openings: list[SessionView]
     ) -> tuple[list[int], list[_Appointment]]:
-        """The stopped sessions, and everybody's bookings, the earliest dates first."""
+        """Return the stopped sessions, and everybody's bookings, the earliest dates first."""
         waiting = self._random.sample(patient_ids, int(len(patient_ids) * _BOOKED_SHARE))
         stopped, made = [], []
         for session in openings:
@@ -620,7 +620,7 @@ class _Filling:
     def _booked(
         self, patient_id: int, session: SessionView, status: str = "booked"
     ) -> _Appointment:
-        """Booked at a moment at which it could be, within the last days."""
+        """Return a booking made at a moment at which it could be, within the last days."""
         opened = opens_at(session.visit_date, session.rules, self._policy)
         since = max(opened, self._now - _BOOKED_WITHIN)
         booked_at = since + (self._now - since) * self._random.random()

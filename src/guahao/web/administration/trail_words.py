@@ -306,7 +306,7 @@ class _Pair(msgspec.Struct):
 
 
 def _paired(detail: dict[str, object]) -> dict[str, object]:
-    """`before` and `after` of the same fields, field by field; of something new, its fields."""
+    """Return `before` and `after` field by field; of something new, its fields."""
     if "after" not in detail:
         return detail
     before, after = detail.get("before", {}), detail["after"]

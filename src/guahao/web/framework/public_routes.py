@@ -166,7 +166,7 @@ _GZIP = (b"accept-encoding", b"gzip")
 
 
 def _of_reader(scope: HTTPScope) -> Headers:
-    """Language, view and theme; and whether a program asks, which gets an error in its own form."""
+    """Return language, view and theme, and whether a program asks, which gets errors of its own."""
     headers = [_LANGUAGES[chosen_language(scope)]]
     if wants_page(scope):
         headers.append(_HTML)

@@ -17,7 +17,7 @@ from guahao.web.hospital_api.token import token_routes
 
 
 def hospital_client_routes(services: Services) -> list[Route]:
-    """Every call of a hospital's information system."""
+    """Return the routes of every call of a hospital's information system."""
     access = Access(services)
     return [
         *token_routes(access),

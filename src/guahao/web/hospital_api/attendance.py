@@ -113,7 +113,7 @@ _reader = BulkReader(HospitalAttendanceItemIn, "appointment_id")
 
 
 def attendance_routes(access: Access) -> list[Route]:
-    """POST /hospital/pickups, PUT /hospital/attendance."""
+    """Return the routes of POST /hospital/pickups, PUT /hospital/attendance."""
     return [access.route(_PICK_UP, _pick_up), access.route(_ATTENDANCE, _attendance)]
 
 

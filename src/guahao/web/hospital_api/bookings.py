@@ -172,7 +172,7 @@ _lookup = msgspec.json.Decoder(LookupIn)
 
 
 def booking_routes(access: Access) -> list[Route]:
-    """GET /hospital/bookings and /hospital/changes, POST /hospital/bookings/lookup."""
+    """Return the routes of /hospital/bookings, its lookup and /hospital/changes."""
     return [
         access.route(_LIST, _listed),
         access.route(_CHANGES, _changes),
@@ -223,14 +223,14 @@ async def _look_up(call: CallRequest) -> Answer:
 
 
 def guesses_throttled(call: CallRequest, found: TooManyGuesses) -> Answer:
-    """Wrong codes or documents too often."""
+    """Refuse wrong codes or documents that came too often."""
     left = found.retry_from - call.services.platform.db.clock()
     seconds = max(1, round(left.total_seconds()))
     return call.refuse("guesses_throttled", retry_after_seconds=seconds)
 
 
 def booking_out(one: HospitalBooking, *, masked: bool = False) -> HospitalBookingOut:
-    """A booking for its hospital."""
+    """Return a booking for its hospital."""
     session, patient = one.session, one.patient
     return HospitalBookingOut(
         one.id,

@@ -58,7 +58,7 @@ _READ = Endpoint(
 
 
 def calendar_routes(access: Access) -> list[Route]:
-    """GET /hospital/calendar."""
+    """Return the routes of GET /hospital/calendar."""
     return [access.route(_READ, _read)]
 
 

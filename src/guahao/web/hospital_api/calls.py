@@ -78,7 +78,7 @@ _CALLS = Endpoint(
 
 
 def call_routes(access: Access) -> list[Route]:
-    """GET /hospital/calls."""
+    """Return the routes of GET /hospital/calls."""
 
     async def calls(call: CallRequest) -> Answer:
         query = read_query(call.request, HospitalCallQuery)

@@ -29,7 +29,7 @@ class HospitalDepartmentItemIn(msgspec.Struct, forbid_unknown_fields=True):
     on_platform: bool = True
 
     def wanted(self) -> WantedDepartment:
-        """For the flow."""
+        """Return the department as the flow takes it."""
         return WantedDepartment(
             *(self.external_id, prose(self.name), prose(self.name_en)),
             *(self.parent_external_id, self.on_platform),
@@ -95,7 +95,7 @@ _reader = BulkReader(HospitalDepartmentItemIn, "external_id")
 
 
 def department_routes(access: Access) -> list[Route]:
-    """PUT and GET /hospital/departments."""
+    """Return the routes of PUT and GET /hospital/departments."""
 
     async def publish(call: CallRequest) -> Answer:
         items = await _reader.read(call)

@@ -114,7 +114,7 @@ _settings = msgspec.json.Decoder(HospitalQueueSettings)
 
 
 def queue_routes(access: Access) -> list[Route]:
-    """PUT /hospital/queue, PUT /hospital/queue/settings."""
+    """Return the routes of PUT /hospital/queue, PUT /hospital/queue/settings."""
     return [access.route(_QUEUE, _report), access.route(_SETTINGS, _set)]
 
 

@@ -55,7 +55,7 @@ class HospitalListItemIn(msgspec.Struct, forbid_unknown_fields=True):
     id_no: _IdNo | None = None
 
     def listed(self) -> Listed:
-        """For the flow."""
+        """Return the booking as the flow takes it."""
         theirs = HospitalListItem(
             *(self.order_no, self.status, self.visit_date),
             *(self.period, self.session_external_id),
@@ -172,7 +172,7 @@ _item_decoder = msgspec.json.Decoder(HospitalListItemIn)
 
 
 def reconciliation_routes(access: Access) -> list[Route]:
-    """POST and GET /hospital/reconciliations, GET one."""
+    """Return the routes of POST and GET /hospital/reconciliations, GET one."""
     return [access.route(_SEND, _send), access.route(_LIST, _listed), access.route(_ONE, _one)]
 
 
@@ -190,7 +190,7 @@ async def _send(call: CallRequest) -> Answer:
 
 
 async def _read(call: CallRequest) -> tuple[_RawList, list[Listed]]:
-    """All or nothing: of half a list, the other half would be reported as missing."""
+    """Read all or nothing: of half a list, the other half would be reported as missing."""
     try:
         body = await read_body(call.request, _list_decoder, BYTES_MAX)
     except ProblemError as error:

@@ -46,7 +46,7 @@ class HospitalSessionItemIn(msgspec.Struct, forbid_unknown_fields=True):
     ends_at: _Clock | None = None
 
     def wanted(self) -> WantedSession:
-        """For the flow."""
+        """Return the session as the flow takes it."""
         return WantedSession(
             self.external_id,
             self.department_external_id,
@@ -153,7 +153,7 @@ _reader = BulkReader(HospitalSessionItemIn, "external_id")
 
 
 def session_routes(access: Access) -> list[Route]:
-    """PUT and GET /hospital/clinic-sessions."""
+    """Return the routes of PUT and GET /hospital/clinic-sessions."""
     return [access.route(_PUBLISH, _publish), access.route(_LIST, _listed)]
 
 

@@ -122,7 +122,7 @@ class _OAuthError(Exception):
 
 
 def token_routes(access: Access) -> list[Route]:
-    """POST /hospital/token."""
+    """Return the routes of POST /hospital/token."""
 
     async def token(call: CallRequest) -> Answer:
         try:
@@ -164,7 +164,7 @@ async def _token(access: Access, call: CallRequest) -> Answer:
 
 
 async def _read_form(request: ApiRequest) -> dict[str, str]:
-    """The form's fields; none twice, those that are not known are ignored (RFC 6749, 3.2)."""
+    """Read the form's fields; none twice, unknown ones are ignored (RFC 6749, 3.2)."""
     content_type = header(request.scope, b"content-type") or b""
     if content_type.partition(b";")[0].strip().lower() != _FORM:
         raise _OAuthError("invalid_request")
@@ -183,7 +183,7 @@ async def _read_form(request: ApiRequest) -> dict[str, str]:
 
 
 def _shown(request: ApiRequest, form: dict[str, str]) -> _Shown:
-    """By one method alone (RFC 6749, 2.3)."""
+    """Return the secret shown, by one method alone (RFC 6749, 2.3)."""
     authorization = header(request.scope, b"authorization")
     in_form = "client_id" in form and "client_secret" in form
     if authorization is None:
@@ -196,7 +196,7 @@ def _shown(request: ApiRequest, form: dict[str, str]) -> _Shown:
 
 
 def _basic(authorization: bytes) -> _Shown:
-    """Both parts are form-encoded before they are put together (RFC 6749, 2.3.1)."""
+    """Decode both parts, which are form-encoded before they are joined (RFC 6749, 2.3.1)."""
     if authorization[: len(_BASIC)].lower() != _BASIC:
         raise _OAuthError("invalid_client", 401, basic=True)
     try:
@@ -211,7 +211,7 @@ def _basic(authorization: bytes) -> _Shown:
 
 
 def _scopes(asked: str | None, allowed: frozenset[Scope]) -> frozenset[Scope]:
-    """What was asked for, all that is allowed where nothing was."""
+    """Return the scopes asked for, all that are allowed where none was."""
     if asked is None:
         return allowed
     words = frozenset(asked.split(" "))

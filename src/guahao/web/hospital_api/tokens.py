@@ -33,7 +33,7 @@ class HospitalTokens:
         self._clock = clock
 
     def issue(self, proven: ProvenClient, scopes: Collection[clients.Scope]) -> str:
-        """A token of this client for these scopes, valid for LIFETIME_SECONDS."""
+        """Return a token of this client for these scopes, valid for LIFETIME_SECONDS."""
         now = int(self._clock().timestamp())
         claims = {
             "aud": _AUDIENCE,
@@ -46,7 +46,7 @@ class HospitalTokens:
         return jwt.encode(claims, self._key, _ALGORITHM)
 
     def claims_of(self, scope: Scope) -> ClientClaims:
-        """What the request's token says; raises ProblemError (401) where it is none of ours."""
+        """Return what the request's token says; raise ProblemError (401) if it is none of ours."""
         authorization = header(scope, b"authorization") or b""
         if authorization[: len(_SCHEME)].lower() != _SCHEME:
             raise ProblemError("token_required")

@@ -16,7 +16,7 @@ _CALLS = "/staff/schedule/api-calls"
 
 
 def api_call_routes() -> list[StaffRoute]:
-    """The log, in pages."""
+    """Return the routes of the log, in pages."""
     return [StaffRoute("GET", _CALLS, _show, SCHEDULER)]
 
 

@@ -12,7 +12,7 @@ _PUSH = "/staff/schedule/push"
 
 
 def push_routes() -> list[StaffRoute]:
-    """The hospital's own."""
+    """Return the routes of the hospital's own webhook."""
     return [
         StaffRoute("GET", _PUSH, _show, SCHEDULER),
         StaffRoute("POST", f"{_PUSH}/again", _again, SCHEDULER),

@@ -40,7 +40,7 @@ _SESSION = "/staff/schedule/sessions/{session_id}"
 
 
 def schedule_routes() -> list[StaffRoute]:
-    """The week, and what can be added and changed in it."""
+    """Return the routes of the week, and what can be added and changed in it."""
     return [
         StaffRoute("GET", _WEEK, _week, SCHEDULER),
         StaffRoute("GET", _MONTH, _month, SCHEDULER),
@@ -155,14 +155,14 @@ def _special_day(page: StaffPage, met: MetDays) -> str:
 
 
 async def _met(page: StaffPage, day: date) -> MetDays:
-    """What the calendar says of a session's day."""
+    """Return what the calendar says of a session's day."""
     return await calendars.met_days(
         page.services.platform, page.staff.own_hospital_id, {}, {day: 1}
     )
 
 
 async def _offered(page: StaffPage, day: date | None) -> Offered:
-    """The titles to choose from, with the fees of a day; of tomorrow where none is given."""
+    """Return the titles to choose from, with the fees of a day; of tomorrow where none is given."""
     return await offered(page.services.platform, page.staff, day or page.today + ONE_DAY)
 
 

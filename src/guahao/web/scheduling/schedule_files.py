@@ -114,7 +114,7 @@ def _choices(name: str, language: Language, titles: tuple[str, ...]) -> tuple[st
 def template_file(
     department: str, tomorrow: date, language: Language, titles: tuple[str, ...]
 ) -> bytes:
-    """A workbook to fill in: an example of a session and of a timetable, and every column told.
+    """Return a workbook to fill in: examples of a session and a timetable, all columns explained.
 
     `department`: one of the hospital's own, for the examples; `titles`: what may be chosen.
     """
@@ -159,7 +159,7 @@ def _notes(language: Language) -> Table:
 
 
 def export_file(found: Iterable[ExportedSession], language: Language) -> bytes:
-    """Sessions in the form in which they can be imported again."""
+    """Return sessions in the form in which they can be imported again."""
     return workbook(
         [
             Table(
@@ -183,7 +183,7 @@ def _exported(one: ExportedSession, language: Language) -> Sequence[Plain]:
 
 
 def faults_file(faults: Sequence[Fault], language: Language) -> bytes:
-    """Every fault with its place, to work through beside the file."""
+    """Return every fault with its place, to work through beside the file."""
     headings = (
         (Words("工作表"), 16.0),
         (Words("单元格"), 10.0),

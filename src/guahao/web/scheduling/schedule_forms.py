@@ -56,7 +56,7 @@ Offered = list[tuple[Title, int | None]]  # a title, and the fee that the hospit
 
 
 def read_clinic(form: dict[str, str], offered: Offered) -> Clinic | Refused[PlanRefusal]:
-    """What is to be held, as it was typed; the flow says what else is wrong with it.
+    """Read what is to be held, as it was typed; the flow says what else is wrong with it.
 
     Where no fee was typed it is the one of the hospital's list.
     """

@@ -30,7 +30,7 @@ _EXPORTED_DAYS = 30
 
 
 def import_routes() -> list[StaffRoute]:
-    """A plan from a file and into one."""
+    """Return the routes of a plan from a file and into one."""
     limit = importing.LIMITS.bytes
     return [
         StaffRoute("GET", _IMPORT, _ask, SCHEDULER),

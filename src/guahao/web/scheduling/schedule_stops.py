@@ -32,7 +32,7 @@ _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
 
 
 def stop_routes() -> list[StaffRoute]:
-    """What to stop, and what became of it."""
+    """Return the routes of what to stop, and of what became of it."""
     return [
         StaffRoute("GET", _STOP, _ask, SCHEDULER),
         StaffRoute("POST", _STOP, _stop, SCHEDULER),
@@ -43,7 +43,7 @@ def stop_routes() -> list[StaffRoute]:
 
 
 def _scope(given: dict[str, str]) -> StopScope | None:
-    """What was asked for; None where the dates are missing."""
+    """Return what was asked for; None where the dates are missing."""
     first = read_date(given.get("first", ""))
     last = read_date(given.get("last", "")) or first
     if first is None or last is None:

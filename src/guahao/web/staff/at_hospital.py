@@ -42,7 +42,7 @@ async def place_of(page: StaffPage) -> HospitalContext:
 
 
 def at_both(method: str, path: str, handler: Handler) -> tuple[StaffRoute, StaffRoute]:
-    """The scheduler's route to a page and the administrators'."""
+    """Return the scheduler's route to a page and the administrators'."""
     assert method in ("GET", "POST")
     return (
         StaffRoute(method, OWN + path, handler, frozenset({Role.SCHEDULER})),  # type: ignore[arg-type]

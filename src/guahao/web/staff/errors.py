@@ -10,7 +10,7 @@ from guahao.web.words.replies import Problem
 
 
 def is_of_staff(request: ApiRequest) -> bool:
-    """Whether this address is of the staff's pages."""
+    """Return whether this address is of the staff's pages."""
     path: str = request.scope["path"]
     return path == HOME_PATH or path.startswith(f"{HOME_PATH}/")
 
@@ -18,7 +18,7 @@ def is_of_staff(request: ApiRequest) -> bool:
 def staff_error_page(
     services: StaffServices, request: ApiRequest, problem: Problem, trace_id: str | None = None
 ) -> Answer:
-    """A problem as a page of the desk; nobody is looked up for it."""
+    """Return a problem as a page of the desk; nobody is looked up for it."""
     page = StaffPage(services, request)
     page.here = HOME_PATH  # what failed here is no place to come back to
     if problem.retry_after_seconds is not None:

@@ -32,7 +32,7 @@ _BUSY_SECONDS = 5
 
 
 def login_routes() -> list[StaffRoute]:
-    """/staff, and all that leads in and out."""
+    """Return the routes of /staff, and all that leads in and out."""
     return [
         StaffRoute("GET", HOME_PATH, _home, EVERYBODY),
         StaffRoute("GET", LOGIN_PATH, _ask_password, None),

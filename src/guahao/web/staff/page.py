@@ -50,12 +50,12 @@ class StaffServices:
 
     @cached_property
     def cookies(self) -> Cookies:
-        """Over TLS only, except in the demo."""
+        """Return cookies that are sent over TLS only, except in the demo."""
         return Cookies(secure=not self.platform.settings.demo)
 
     @cached_property
     def csrf_key(self) -> bytes:
-        """What forms are signed with; another than the citizens'."""
+        """Return what forms are signed with; another than the citizens'."""
         return self.platform.vault.key_for("staff csrf")
 
 
@@ -73,13 +73,13 @@ class StaffPage(BasePage):
 
     @property
     def staff(self) -> Staff:
-        """Who is logged in, with both factors."""
+        """Return who is logged in, with both factors."""
         assert self.member is not None
         return self.member
 
     @property
     def token(self) -> str:
-        """The token in the log-in's cookie; empty where there is none."""
+        """Return the token in the log-in's cookie; empty where there is none."""
         return self._cookie(cookie_names.STAFF) or ""
 
     async def find_member(self) -> None:
@@ -89,12 +89,12 @@ class StaffPage(BasePage):
 
     @property
     def browser_name(self) -> str:
-        """The random name of this browser; empty where it has none."""
+        """Return the random name of this browser; empty where it has none."""
         return self._cookie(cookie_names.BROWSER) or ""
 
     @property
     def csrf_field(self) -> Markup:
-        """The hidden fields of every form: that it is ours, and which rendering of it this is."""
+        """Return the hidden fields of every form: that it is ours, and which rendering this is."""
         key = Markup('<input type="hidden" name="{}" value="{}">').format(sending.FIELD, new_key())
         return super().csrf_field + key
 
@@ -105,17 +105,17 @@ class StaffPage(BasePage):
 
     @property
     def navigation(self) -> list[NavigationEntry]:
-        """Where this role may go."""
+        """Return where this role may go."""
         return [] if self.member is None else entries_for(self.member.role)
 
     @property
     def is_partial(self) -> bool:
-        """Whether htmx asks for a part of a page."""
+        """Return whether htmx asks for a part of a page."""
         return header(self.request.scope, b"hx-request") == b"true"
 
     @cached_property
     def flashed(self) -> str:
-        """What the page before had to say; shown once."""
+        """Return what the page before had to say; it is shown once."""
         text = self.sealed(cookie_names.FLASH)
         if text is None:
             return ""
@@ -132,7 +132,7 @@ class StaffPage(BasePage):
         return self.render(name, status, flashed=flashed, **context)
 
     def log_in(self) -> Answer:
-        """To the login, and back here where this page can be opened again."""
+        """Redirect to the login, and back here where this page can be opened again."""
         here = self.here if self.request.scope["method"] == "GET" else HOME_PATH
         path = f"{LOGIN_PATH}?{urlencode({'next': local_path(here, HOME_PATH)})}"
         if not self.is_partial:
@@ -158,7 +158,7 @@ class StaffRoute:
     sending: Sending = Sending.ONCE
 
     def for_litestar(self, services: StaffServices) -> HTTPRouteHandler:
-        """Both factors first, then the role, then that a form of ours sent it."""
+        """Check both factors first, then the role, then that a form of ours sent it."""
 
         async def answer(request: ApiRequest) -> ASGIApp:
             page = StaffPage(services, request)
@@ -186,7 +186,7 @@ class StaffRoute:
         return await send(page, self.handler, self.sending)
 
     async def _log_in(self, page: StaffPage) -> ASGIApp:
-        """To the login. What was typed into a form meanwhile is given back, to be sent again."""
+        """Redirect to the login; what was typed into a form is given back, to be sent again."""
         if self.method == "GET" or self.upload_bytes_max or page.is_partial:
             return page.log_in()
         try:

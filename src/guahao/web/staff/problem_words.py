@@ -7,7 +7,7 @@ from guahao.web.words.replies import Problem
 
 
 def words_for(page: BasePage, problem: Problem) -> str | None:
-    """Our own sentence where that of the API speaks of its own matters."""
+    """Return our own sentence where that of the API speaks of its own matters."""
     return {
         "not_found": page.say("没有这个页面：地址有误，或者内容已经不在了。请从工作台重新进入。"),
         "method_not_allowed": page.say("这个地址不能直接打开。请从工作台重新进入。"),

@@ -15,7 +15,7 @@ _NUMBER_DIGITS = 9
 
 
 def read_date(text: str) -> date | None:
-    """A date of a form, or None."""
+    """Read a date of a form, or None."""
     try:
         return date.fromisoformat(typed(text))
     except ValueError:
@@ -47,14 +47,14 @@ def read_moment(text: str) -> datetime | None:
 
 
 def read_number(text: str) -> int:
-    """A whole number of a form; -1 where it is none."""
+    """Read a whole number of a form; -1 where it is none."""
     text = typed(text)
     whole = text.isascii() and text.isdigit() and len(text) <= _NUMBER_DIGITS
     return int(text) if whole else _UNREADABLE
 
 
 def read_fen(text: str) -> int:
-    """Yuan with at most two decimals, in 分; -1 where it is no such sum."""
+    """Read yuan with at most two decimals, in 分; -1 where it is no such sum."""
     try:
         fen = Decimal(typed(text) or "x") * FEN
     except InvalidOperation:

@@ -82,7 +82,7 @@ async def send(page: StaffPage, handler: Handler, sending: Sending) -> ASGIApp:
 
 
 def _form_in_hand(page: StaffPage, sending: Sending) -> FormInHand:
-    """The form's key is that of its rendering, of who sends it and of their browser."""
+    """Return the form's key: of its rendering, of who sends it and of their browser."""
     vault = page.services.platform.vault
     files = [
         (name, file.filename, hashlib.sha256(file.data).hexdigest())

@@ -37,7 +37,7 @@ _UNPROCESSABLE = 422
 
 
 def apply_routes() -> list[StaffRoute]:
-    """A person's applications at this hospital; apply; withdraw."""
+    """Return the routes of a person's applications at this hospital."""
     return [
         StaffRoute("POST", _APPLICATIONS, _list, CLERK, sending=Sending.FREELY),
         StaffRoute("POST", _APPLY, _apply, CLERK),
@@ -85,7 +85,7 @@ async def _apply(page: StaffPage) -> ASGIApp:
 
 
 async def _sent(page: StaffPage, terms: Terms, sealed: str, name: str) -> ASGIApp:
-    """First what is read back to the person; registered when it is sent again."""
+    """Read the application back to the person first; register it when it is sent again."""
     platform, department_id = page.services.platform, terms.department.id
     given = {field: page.form.get(field, "") for field in FIELDS}
     key = page.form.get("key", "")

@@ -16,7 +16,7 @@ PATH = "/staff/window/counter"
 
 
 def counter_routes() -> list[StaffRoute]:
-    """The counter list, giving a place, and undoing that."""
+    """Return the routes of the counter list, of giving a place, and of undoing that."""
     return [
         StaffRoute("GET", PATH, _show, CLERK),
         StaffRoute("POST", f"{PATH}/give", _give, CLERK),
@@ -25,7 +25,7 @@ def counter_routes() -> list[StaffRoute]:
 
 
 async def _show(page: StaffPage) -> ASGIApp:
-    """Today's list, or tomorrow's, which is complete from the last draw on."""
+    """Show today's list, or tomorrow's, which is complete from the last draw on."""
     days = [page.today, page.today + ONE_DAY]
     asked = read_date(page.query("date"))
     day = asked if asked in days else page.today

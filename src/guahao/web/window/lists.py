@@ -26,7 +26,7 @@ _DAYS_AHEAD = 7  # a list is printed the evening before, or before a weekend
 
 
 def list_routes() -> list[StaffRoute]:
-    """The list of a day, a session of it, and the sheet for the printer."""
+    """Return the routes of the list of a day, a session of it, and the sheet for the printer."""
     return [
         StaffRoute("GET", _TODAY, _today, CLERK),
         StaffRoute("POST", "/staff/window/find", _find, CLERK, sending=Sending.FREELY),
@@ -38,7 +38,7 @@ def list_routes() -> list[StaffRoute]:
 
 
 def _day(page: StaffPage) -> date:
-    """The day asked for; today where none is, or where it is too far away."""
+    """Return the day asked for; today where none is, or where it is too far away."""
     try:
         asked = date.fromisoformat(page.query("date"))
     except ValueError:
@@ -52,7 +52,7 @@ async def _today(page: StaffPage) -> ASGIApp:
 
 
 async def _find(page: StaffPage) -> ASGIApp:
-    """Today's bookings of the document shown: a POST, so that no number stands in a URL."""
+    """Find today's bookings of the document shown: a POST, so that no number stands in a URL."""
     id_no = page.form.get("id_no", "")[:60]
     return await _listed(page, await flows.find_in_day(page.services.platform, page.staff, id_no))
 
@@ -121,7 +121,7 @@ async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASG
 
 
 async def _enter(page: StaffPage) -> ASGIApp:
-    """Numbers that were handed out on paper."""
+    """Enter numbers that were handed out on paper."""
     id = read_id(page.request, "session_id", "unknown_session")
     ticked = [int(name[1:]) for name in page.form if _TICKED.fullmatch(name)]
     reason = page.form.get("reason", "")[:200]
@@ -143,7 +143,7 @@ async def _close(page: StaffPage) -> ASGIApp:
 
 
 async def _closing(page: StaffPage, id: int) -> Act | None:
-    """What is asked before a session is closed; None where it cannot be."""
+    """Return what is asked before a session is closed; None where it cannot be."""
     day = _day(page)
     sessions = await flows.sessions_of_day(page.services.platform, page.staff, day)
     session = next((session for session in sessions if session.id == id), None)

@@ -37,7 +37,7 @@ _FIELDS = ("name", "id_type", "id_no")
 
 
 def person_routes() -> list[StaffRoute]:
-    """Looking up, and what can be done for who stands there."""
+    """Return the routes of looking up, and of what can be done for who stands there."""
     return [
         StaffRoute("GET", PERSONS_PATH, _show, _CLERK),
         StaffRoute("POST", PERSONS_PATH, _look_up, _CLERK, sending=Sending.FREELY),

@@ -25,7 +25,7 @@ _KINDS = ("delayed", "paused", "moved")
 
 
 def queue_routes() -> list[StaffRoute]:
-    """The queues of today, a session's queue with its calls and notice, the slip of a number."""
+    """Return the routes of today's queues, of a session's calls and notice, of a number's slip."""
     return [
         StaffRoute("GET", _QUEUES, _listed, CLERK),
         StaffRoute("GET", _ONE, _show, CLERK),

@@ -20,7 +20,7 @@ _TICKED = re.compile(r"a[0-9]{1,18}")
 
 
 def unverified_routes() -> list[StaffRoute]:
-    """The hospital's list, and one session of it."""
+    """Return the routes of the hospital's list, and one session of it."""
     return [
         StaffRoute("GET", _LIST, _listed, CLERK),
         StaffRoute("GET", f"{_LIST}/{{session_id}}", _show, CLERK),

@@ -49,7 +49,7 @@ class WindowAnswer:
 
 
 def window_routes() -> list[StaffRoute]:
-    """The window, and taking back a mistake."""
+    """Return the routes of the window, and taking back a mistake."""
     return [
         StaffRoute("GET", _WINDOW, _show, CLERK),
         StaffRoute("POST", _WINDOW, _hand_out, CLERK, sending=Sending.ONCE_EACH),

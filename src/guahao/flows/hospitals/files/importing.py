@@ -182,7 +182,7 @@ async def _compare(tx: Tx, found: HospitalRows) -> Preview:
 
 
 def _names_taken(rows: list[HospitalRow], known: dict[str, HospitalRecord]) -> list[Fault]:
-    """New names that another hospital has, once the file is applied."""
+    """Return the new names that another hospital has, once the file is applied."""
     names = {code: record.facts.name for code, record in known.items()}
     names |= {row.code: row.facts["name"] for row in rows if "name" in row.facts}
     times = Counter(names.values())
@@ -195,7 +195,7 @@ def _names_taken(rows: list[HospitalRow], known: dict[str, HospitalRecord]) -> l
 
 
 def _zeros_lost(rows: list[HospitalRow], known: dict[str, HospitalRecord]) -> list[Fault]:
-    """Codes stored as numbers that are a hospital's but for their leading zeros."""
+    """Return codes stored as numbers that are a hospital's but for their leading zeros."""
     without = {code.lstrip("0"): code for code in known if code.startswith("0")}
     return [
         row.fault(c.CODE, CellFault.ZEROS_LOST, meant=without[row.code])
@@ -223,7 +223,7 @@ def _change(row: HospitalRow, record: HospitalRecord, before: HospitalRules) -> 
 
 
 async def every(platform: Platform) -> list[tuple[HospitalRecord, HospitalRules]]:
-    """All hospitals with the rules of tomorrow, by code: what a file holds."""
+    """Return all hospitals with the rules of tomorrow, by code: what a file holds."""
     async with platform.db.transaction() as tx:
         rules = await rules_store.of_all(tx, tx.now.date() + ONE_DAY)
         return [(one, rules[one.id]) for one in await store.every(tx)]

@@ -49,12 +49,12 @@ class HospitalRow:
     rules: dict[str, int | time | None]
 
     def is_number(self, column: str) -> bool:
-        """Whether a cell holds a number rather than text."""
+        """Return whether a cell holds a number rather than text."""
         index = self.table.columns.get(column)
         return index is not None and isinstance(self.row.cell(index).value, int)
 
     def fault(self, column: str, word: str, **detail: object) -> Fault:
-        """A fault of one of its cells."""
+        """Return a fault of one of its cells."""
         return fault_of(self.table, self.row, column, word, detail)
 
 
@@ -70,7 +70,7 @@ class HospitalRows:
 
 
 def fault_of(table: HeadedTable, row: Row, column: str, word: str, detail: dict[str, object]) -> Fault:
-    """A fault of a cell, named by its column."""
+    """Return a fault of a cell, named by its column."""
     index = table.columns.get(column)
     if index is None:
         return Fault(row.sheet, row.number, "", "", word, detail=detail)
@@ -79,7 +79,7 @@ def fault_of(table: HeadedTable, row: Row, column: str, word: str, detail: dict[
 
 
 def read(book: Book) -> HospitalRows:
-    """All hospitals of a file, in its order, and every fault of its cells."""
+    """Return all hospitals of a file, in its order, and every fault of its cells."""
     found = HospitalRows()
     tables = [one for one in (find_table(sheet, c.HEADINGS) for sheet in book.sheets) if one]
     if not tables:
@@ -156,7 +156,7 @@ class _RowReader:
         return code
 
     def facts(self) -> dict[str, str]:
-        """Every field but the rules, of the columns that are there."""
+        """Return every field but the rules, of the columns that are there."""
         facts = {
             name: self._text(name, most)
             for name, most in LENGTHS.items()
@@ -176,7 +176,7 @@ class _RowReader:
         return facts
 
     def rules(self) -> dict[str, int | time | None]:
-        """The rules of the columns that are there and not empty; an empty cycle is a rule."""
+        """Return the rules of columns that are there and not empty; an empty cycle is a rule."""
         rules: dict[str, int | time | None] = {}
         for name in c.TIMES:
             clock = values.clock(self._value(name))

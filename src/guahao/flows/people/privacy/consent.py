@@ -8,7 +8,7 @@ from guahao.store.people import accounts, privacy
 
 
 async def has_consented(platform: Platform, account_id: int) -> bool:
-    """Whether the account's owner has consented to the notice as it is now."""
+    """Return whether the account's owner has consented to the notice as it is now."""
     async with platform.db.transaction() as tx:
         return await privacy.notice_version_of(tx, account_id) == NOTICE_VERSION
 

@@ -101,7 +101,7 @@ async def export(platform: Platform, whose: Whose, who: Who) -> dict[str, Any] |
 async def export_in(
     act: Acting, whose: Whose, detail: dict[str, object] | None = None
 ) -> dict[str, Any] | None:
-    """The same within a transaction; `detail` goes into the trail."""
+    """Export within a transaction; `detail` goes into the trail."""
     tx, vault = act.tx, act.vault
     subject = await subject_of(tx, act.platform, whose)
     if subject is None:
@@ -156,7 +156,7 @@ async def erase_in(
     reason: str,
     detail: dict[str, object] | None = None,
 ) -> Erased | Refused[ErasureRefusal]:
-    """The same within a transaction that has locked nothing of persons or accounts."""
+    """Erase within a transaction that has locked nothing of persons or accounts."""
     tx, platform, vault = act.tx, act.platform, act.vault
     subject = await lock_subject(tx, platform, whose)
     if isinstance(subject, Refused):

@@ -33,7 +33,7 @@ from guahao.words.text import Words
 
 
 async def fairness_parts(page: StaffPage, asked: ReportRequest) -> list[Part]:
-    """What the draws gave out; then what needs somebody to look at it."""
+    """Return what the draws gave out; then what needs somebody to look at it."""
     platform, scope = page.services.platform, asked.scope
     found = await flows.figures(platform, page.staff, scope)
     proposed = await proposals(platform, page.staff, scope.hospital_id, scope.department_id)

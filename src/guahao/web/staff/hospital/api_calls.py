@@ -8,7 +8,7 @@ from guahao.web.words.replies import REPLIES
 
 
 def why_words(page: StaffPage, why: str) -> str:
-    """A code of the log in words; what has none stays as it is."""
+    """Return a code of the log in words; what has none stays as it is."""
     own = {
         AccessRefusal.SECRET_WRONG: page.say("密钥不对"),
         AccessRefusal.SECRET_EXPIRED: page.say("密钥已过期"),

@@ -27,7 +27,7 @@ _ONE = "/departments/{department_id}"
 
 
 def department_routes() -> list[StaffRoute]:
-    """The list, adding, and what is done to one."""
+    """Return the routes of the list, adding, and what is done to one."""
     return [
         *at_both("GET", _LIST, _listed),
         *at_both("GET", _NEW, _ask_new),
@@ -79,7 +79,7 @@ async def _add(page: StaffPage) -> ASGIApp:
 
 
 def _read(form: dict[str, str]) -> DepartmentEntry:
-    """What was typed; without a department of the first level it is one itself."""
+    """Read what was typed; without a department of the first level it is one itself."""
     parent = form.get("parent", "")
     return DepartmentEntry(
         read_number(parent) if parent else None,

@@ -26,7 +26,7 @@ _TIMES = (
 
 
 def rules_routes() -> list[StaffRoute]:
-    """The rules in force and those to come, for schedulers and for administrators."""
+    """Return the routes of the rules in force and to come, for schedulers and administrators."""
     return [
         *at_both("GET", "/rules", _show),
         *at_both("POST", "/rules", _change),
@@ -62,7 +62,7 @@ async def _shown(
 
 
 def rules_form(rules: HospitalRules) -> dict[str, str]:
-    """Rules as a form holds them."""
+    """Return rules as a form holds them."""
     times = {name: getattr(rules, name).isoformat("minutes") for name in _TIMES}
     cycle = "" if rules.cycle_days is None else str(rules.cycle_days)
     return {
@@ -74,7 +74,7 @@ def rules_form(rules: HospitalRules) -> dict[str, str]:
 
 
 def read_rules(form: dict[str, str]) -> HospitalRules | None:
-    """The rules typed in; None where a time is missing or is none."""
+    """Read the rules typed in; None where a time is missing or is none."""
     try:
         times = {name: read_time(form.get(name, "")) for name in _TIMES}
     except UnreadableTimeError:
@@ -91,7 +91,7 @@ def read_rules(form: dict[str, str]) -> HospitalRules | None:
 
 
 async def _change(page: StaffPage) -> ASGIApp:
-    """First what patients will read; saved when it is sent again."""
+    """Show what patients will read first; save when it is sent again."""
     holds_from, rules = read_date(page.form.get("holds_from", "")), read_rules(page.form)
     if holds_from is None:
         return await _shown(page, *page.refusal(Refused(RulesRefusal.NOT_BEFORE_TOMORROW)))

@@ -47,7 +47,7 @@ class MovePages:
     back: str
 
     def routes(self, roles: AbstractSet[Role]) -> list[StaffRoute]:
-        """Looking at a request, proving the phone, and another code."""
+        """Return the routes of a request: looking at it, proving the phone, another code."""
         path, allowed = f"{self.base}/{{move_id}}", frozenset(roles)
         return [
             StaffRoute("GET", path, self._show, allowed),

@@ -13,7 +13,7 @@ from guahao.web.staff.page import StaffPage
 
 
 def kind_words(page: StaffPage) -> dict[str, str]:
-    """What a hospital may be told of, in the order of a booking's life."""
+    """Return what a hospital may be notified of, in the order of a booking's life."""
     words = {
         "booked": page.say("预约成功"),
         "cancelled": page.say("已取消"),
@@ -27,7 +27,7 @@ def kind_words(page: StaffPage) -> dict[str, str]:
 
 
 def error_text(page: StaffPage, error: str) -> str:
-    """Why an event was not taken: our own reasons in words, others' as they came."""
+    """Say why an event was not taken: our own reasons in words, others' as they came."""
     words: dict[str, str] = {
         Undelivered.NO_ANSWER: page.say("10秒内没有应答"),
         Undelivered.FORBIDDEN_ADDRESS: page.say("域名指向不允许的地址"),
@@ -38,7 +38,7 @@ def error_text(page: StaffPage, error: str) -> str:
 
 
 async def show_dead_letters(page: StaffPage, hospital_id: int, tab: str) -> ASGIApp:
-    """How a hospital's webhook does, and its dead letters; a page of them."""
+    """Show how a hospital's webhook does, and a page of its dead letters."""
     platform = page.services.platform
     after = as_id(page.query("after")) or 0
     letters, more = await flows.dead_letters(platform, page.staff.who, hospital_id, after)
@@ -55,7 +55,7 @@ async def show_dead_letters(page: StaffPage, hospital_id: int, tab: str) -> ASGI
 
 
 async def send_again(page: StaffPage, hospital_id: int) -> ASGIApp:
-    """One dead letter, or all, go out again; back to the list."""
+    """Send one dead letter, or all, again; go back to the list."""
     event = page.form.get("event", "")
     event_id = None if event == "all" else as_id(event) or 0
     count = await flows.send_again(page.services.platform, page.staff.who, hospital_id, event_id)

@@ -47,7 +47,7 @@ _HEADINGS = (
 
 
 def reconciliation_routes() -> list[StaffRoute]:
-    """The city's newest, a hospital's list, one report, its files, settling."""
+    """Return the routes of the city's newest, a hospital's list, a report, its files, settling."""
     return [
         StaffRoute("GET", _CITY, _newest, frozenset({Role.ADMINISTRATOR, Role.AUDITOR})),
         *at_both("GET", _LIST, _listed),
@@ -120,7 +120,7 @@ async def _report(page: StaffPage, place: HospitalContext, refused: str = "", st
 def _said(
     one: SavedDifference, language: Language, day: Callable[[date], str] = date.isoformat
 ) -> tuple[str, str, str, str]:
-    """The difference, what each side says, and the cure, in words; dates as `day` writes them."""
+    """Return the difference, both sides and the cure in words; dates as `day` writes them."""
     return (
         DIFFERENCES[one.kind].of(language),
         _side(one, one.here, language, day),

@@ -34,7 +34,7 @@ _FIELDS = ("department", "title", "mode", "referral_percent", "holds_from", "rea
 
 
 def release_mode_routes() -> list[StaffRoute]:
-    """The decisions that hold and those to come, for schedulers and for administrators."""
+    """Return the routes of decisions in force and to come, for schedulers and administrators."""
     return [
         *at_both("GET", "/release", _show),
         *at_both("POST", "/release", _decide),
@@ -141,7 +141,7 @@ def _read(form: dict[str, str]) -> DatedMode | None:
 
 
 async def _decide(page: StaffPage) -> ASGIApp:
-    """First what patients will read; decided when it is sent again."""
+    """Show what patients will read first; decide when it is sent again."""
     given = {name: page.form.get(name, "") for name in _FIELDS}
     new = _read(page.form)
     if new is None:
