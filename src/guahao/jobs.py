@@ -107,6 +107,13 @@ def create_jobs(
     message_sender = MessageSender(
         platform.db, platform.vault, platform.policies, platform.settings.hotline, gateway, wechat
     )
+
+    @app.task(name="deliver_messages", queue=NOTICES, retry=AFTER_DATABASE_ERRORS)
+    async def deliver_messages(message_ids: list[int]) -> None:
+        """Send messages; defer a later job for those that fail for now."""
+        for again in await message_sender.deliver(message_ids):
+            await _deliver_later(app, again)
+
     recording = Recording(platform)
     if sender is None:
         settings = platform.settings
@@ -115,22 +122,16 @@ def create_jobs(
         _every(app, recording, name, partial(flow, platform))
     delete_old = partial(retention.delete_old, platform)
     _every(app, recording, "delete_old", delete_old, retry=AFTER_DATABASE_ERRORS)
-    _add_messages(app, recording, platform, message_sender)
+    _add_redelivery(app, recording, platform, message_sender)
     _add_deferred_flows(app, recording, platform)
     _add_pushing(app, recording, Pusher(platform.db, platform.vault, sender))
     _add_care_of_jobs(app, recording)
     return app
 
 
-def _add_messages(
+def _add_redelivery(
     app: App, recording: Recording, platform: Platform, message_sender: MessageSender
 ) -> None:
-    @app.task(name="deliver_messages", queue=NOTICES, retry=AFTER_DATABASE_ERRORS)
-    async def deliver_messages(message_ids: list[int]) -> None:
-        """Send messages; defer a later job for those that fail for now."""
-        for again in await message_sender.deliver(message_ids):
-            await _deliver_later(app, again)
-
     async def redeliver() -> None:
         """Deliver messages whose job was lost or failed."""
         await overdue.give_up(platform)

@@ -198,6 +198,7 @@ _POOLING = re.compile("session|transaction")
 _VERIFIERS = ("aliyun", "demo", "none")
 _BASE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/?")
 _SYSLOG = re.compile(r"(?:udp|tcp)://[A-Za-z0-9.\[\]:-]+|/[!-~]+")
+_LIKE_SYSLOG = "like udp://10.0.0.5:514, tcp://10.0.0.5:601 or /dev/log"
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _RECEIPT_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,128}")
 _AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
@@ -480,10 +481,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "trail_file": Path,
     "database_pooling": partial(_matching, "database_pooling", _POOLING, "session or transaction"),
     "postal_code": partial(_matching, "postal_code", _POSTAL_CODE, "six digits such as 100000"),
-    "trail_syslog": partial(
-        *(_matching, "trail_syslog", _SYSLOG),
-        "like udp://10.0.0.5:514, tcp://10.0.0.5:601 or /dev/log",
-    ),
+    "trail_syslog": partial(_matching, "trail_syslog", _SYSLOG, _LIKE_SYSLOG),
     "clock_start": _moment,
     "clock_begun": partial(_seconds, "clock_begun"),
     "cancel_channels": lambda text: frozenset(_words(text)),

@@ -89,4 +89,6 @@ def _wechat_connection(platform: Platform) -> WechatConnection | None:
     if api is None or settings.wechat_token is None or settings.wechat_appid is None:
         return None
     callback = Callback(settings.wechat_token, settings.wechat_appid, settings.wechat_aes_key)
-    return WechatConnection(callback, api, OfficialAccount(platform.db, platform.vault, api).send_text)
+    return WechatConnection(
+        callback, api, OfficialAccount(platform.db, platform.vault, api).send_text
+    )

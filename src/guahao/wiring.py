@@ -329,7 +329,7 @@ def _verifier(settings: Settings, database: Database) -> RealNameVerifier:
     if settings.verifier == "demo":
         return DemoVerifier()
     check_extras(settings)
-    from guahao.identity_check.aliyun import IdentityAccess, AliyunVerifier  # noqa: PLC0415 - of an extra
+    from guahao.identity_check.aliyun import AliyunVerifier, IdentityAccess  # noqa: PLC0415 - of an extra
 
     access = IdentityAccess(
         settings.identity_aliyun_endpoint,

@@ -69,7 +69,7 @@ def _gateway(settings: Settings, platform: Platform) -> Gateway:
 
 def _aliyun(settings: Settings) -> Gateway:
     check_extras(settings)
-    from guahao.notices.aliyun import SmsAccess, AliyunGateway  # noqa: PLC0415 - of an extra
+    from guahao.notices.aliyun import AliyunGateway, SmsAccess  # noqa: PLC0415 - of an extra
 
     access = SmsAccess(
         settings.aliyun_endpoint,

@@ -11,7 +11,7 @@ import pytest
 from tests.city import resident_id
 
 from guahao.identity_check import aliyun
-from guahao.identity_check.aliyun import IdentityAccess, AliyunVerifier
+from guahao.identity_check.aliyun import AliyunVerifier, IdentityAccess
 from guahao.identity_check.circuit import FAULTS_TO_OPEN, OPEN_SECONDS, Circuit
 from guahao.identity_check.gateway import Verdict
 from guahao.rules.people.identity import ID_TYPES, RESIDENT_ID, Document

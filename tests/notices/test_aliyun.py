@@ -14,7 +14,7 @@ from tests.city import Clock, add_account, add_booking, ask, change, open_platfo
 
 from guahao.flows.kernel.platform import Platform
 from guahao.notices import aliyun
-from guahao.notices.aliyun import VARIABLES, SmsAccess, AliyunGateway
+from guahao.notices.aliyun import VARIABLES, AliyunGateway, SmsAccess
 from guahao.notices.deliver import LONGEST_WAIT_SECONDS, MessageSender, TryAgain
 from guahao.notices.gateway import Failed, Outcome, OutgoingMessage, Sent, Unknown
 from guahao.notices.templates import KINDS

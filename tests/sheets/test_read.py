@@ -195,7 +195,9 @@ def test_more_rows_than_allowed_name_their_sheet() -> None:
         book.add_worksheet("长").write(10, 0, 1)
 
     limits = Limits(rows=10)
-    assert read_book(_workbook(fill), "x.xlsx", limits) == UnreadableFile(FileFault.TOO_MANY_ROWS, "长")
+    assert read_book(_workbook(fill), "x.xlsx", limits) == UnreadableFile(
+        FileFault.TOO_MANY_ROWS, "长"
+    )
 
 
 @pytest.mark.parametrize(("column", "letter"), [(0, "A"), (25, "Z"), (26, "AA"), (16_383, "XFD")])

@@ -139,7 +139,7 @@ def bench_scale_command(
     ] = 3_000_000,
     shares: Annotated[str, typer.Option(help="Percentages, separated by commas.")] = "1,10,100",
 ) -> None:
-    """Measure what grows with the number of bookings: booking, searches, sweep, audit, reports, size.
+    """Measure what grows with the bookings: booking, searches, sweep, audit, reports, size.
 
     At each share of the city in a database of its own, beside the first. Exit status 1 where the
     last share books at less than 0.9 of the first one's speed. The largest takes some 14 GB of

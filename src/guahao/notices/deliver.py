@@ -295,12 +295,14 @@ def _try_again(left: Sequence[ClaimedMessage | UnreadableMessage]) -> list[TryAg
 
     What soon expires is tried again in 5, 10, 20 s and so on.
     """
-    urgent, others = [], []
-    for message in left:
-        is_urgent = isinstance(message, ClaimedMessage) and message.expires_at is not None
-        (urgent if is_urgent else others).append(message)
     again = []
-    for some, soon_expired in ((urgent, True), (others, False)):
+    for soon_expired in (True, False):
+        some = [
+            message
+            for message in left
+            if (isinstance(message, ClaimedMessage) and message.expires_at is not None)
+            is soon_expired
+        ]
         if not some:
             continue
         first = SHORT_FIRST_WAIT_SECONDS if soon_expired else FIRST_WAIT_SECONDS

@@ -19,7 +19,6 @@ from guahao.store.kernel.vault import Vault
 from guahao.store.messages import wechat as store
 from guahao.wechat.api import (
     TOKEN_EXPIRED,
-    AccessToken,
     Api,
     Button,
     Template,

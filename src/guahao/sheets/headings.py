@@ -149,7 +149,12 @@ def _merged(table: HeadedTable) -> list[Fault]:
 
 
 def _at(
-    table: HeadedTable, row: int, column: int, word: str, value: object, detail: Mapping[str, object]
+    table: HeadedTable,
+    row: int,
+    column: int,
+    word: str,
+    value: object,
+    detail: Mapping[str, object],
 ) -> Fault:
     return Fault(
         table.sheet.name,

@@ -63,7 +63,7 @@ def create_app(
     platform: Platform,
     desk: Desk,
     lifespan: Sequence[Lifespan] = (),
-    wechat_connection: wechat.Connection | None = None,
+    wechat_connection: wechat.WechatConnection | None = None,
 ) -> Litestar:
     """Create the application of a platform and its desk, with WeChat's routes if connected.
 

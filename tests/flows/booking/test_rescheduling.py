@@ -39,14 +39,14 @@ from tests.crowd import (
 from guahao.flows.booking.desk import DeskRescheduleAnswer, TooFast
 from guahao.flows.booking.rescheduling import (
     ByAgent,
-    ReschedulePlaces,
     Rescheduled,
+    ReschedulePlaces,
     RescheduleRequest,
     places_instead,
     rescheduled_of,
 )
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.booking.rescheduling import RescheduleRefusal, NotRescheduled
+from guahao.rules.booking.rescheduling import NotRescheduled, RescheduleRefusal
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import NEW_CITY, Policy
 from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, Refused
@@ -184,7 +184,11 @@ async def test_the_patient_only_where_the_operator_lets_them_cancel(
             assert [session.id for _, day in possible.days for session in day] == [new]
             assert isinstance(answer, Rescheduled)
         else:
-            assert possible == answer == NotRescheduled(RescheduleRefusal.BY_PHONE, until=view.cancel_until)
+            assert (
+                possible
+                == answer
+                == NotRescheduled(RescheduleRefusal.BY_PHONE, until=view.cancel_until)
+            )
             assert await places(platform) == [(1, 0), (0, 0)]
 
 

@@ -14,7 +14,7 @@ from guahao.flows.kernel import hashing
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.flows.staff import logins, staff
-from guahao.flows.staff.logins import StaffDevice, HalfLogin, StaffLogin, Origin
+from guahao.flows.staff.logins import HalfLogin, Origin, StaffDevice, StaffLogin
 from guahao.flows.staff.staff import NewStaff
 from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.staff.logins import FIRST_LOCK, LoginRefusal
@@ -62,7 +62,9 @@ async def secret_of(platform: Platform, token: str) -> str:
     return parsed.secret
 
 
-async def enrolled(platform: Platform, clock: Clock, login: str = "agent.one") -> tuple[str, StaffLogin]:
+async def enrolled(
+    platform: Platform, clock: Clock, login: str = "agent.one"
+) -> tuple[str, StaffLogin]:
     """Somebody who went through a first log-in: their second factor's secret, their session."""
     new = await added(platform, login)
     half = await first_factor(platform, login, new.password)
@@ -123,7 +125,9 @@ async def test_a_code_serves_once_and_only_around_its_time(
     early = code(secret, clock, 2)
     assert isinstance(await logins.show_second_factor(platform, half.token, early, HERE), Refused)
     fresh = code(secret, clock, 1)
-    assert isinstance(await logins.show_second_factor(platform, half.token, fresh, HERE), StaffLogin)
+    assert isinstance(
+        await logins.show_second_factor(platform, half.token, fresh, HERE), StaffLogin
+    )
 
 
 async def test_two_log_ins_with_one_code_at_once_give_one_session(

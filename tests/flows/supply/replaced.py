@@ -49,6 +49,8 @@ async def stop_clinic(platform: Platform, session_id: int) -> Replaced:
         *(NEXT_WEEK, session_id),
     )
     by = Staff(7, "scheduler", Role.SCHEDULER, hospital_id)
-    stop_id = await stops.stop(platform, by, StopScope(THURSDAY, THURSDAY, session_id=session_id), "病")
+    stop_id = await stops.stop(
+        platform, by, StopScope(THURSDAY, THURSDAY, session_id=session_id), "病"
+    )
     assert isinstance(stop_id, int), stop_id
     return Replaced(platform, by, stop_id, later)

@@ -27,7 +27,7 @@ from guahao.rules.supply.planning import PERIOD_BEGINS
 from guahao.sheets.book import Book, Limits
 from guahao.sheets.unpack import unpack
 from guahao.store.kernel.db import Row
-from guahao.store.supply.supply_imports import ImportDepartment, ExportedSession
+from guahao.store.supply.supply_imports import ExportedSession, ImportDepartment
 from guahao.tools import session_import
 from guahao.tools.session_import import Sentences
 from guahao.web.scheduling.schedule_files import export_file

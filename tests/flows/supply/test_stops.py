@@ -208,7 +208,9 @@ async def test_a_session_can_be_stopped_again_after_an_undo(
         (StopScope(THURSDAY, THURSDAY, period="morning"), 1),
     ],
 )
-async def test_a_scope_takes_what_it_names(platform: Platform, scope: StopScope, taken: int) -> None:
+async def test_a_scope_takes_what_it_names(
+    platform: Platform, scope: StopScope, taken: int
+) -> None:
     by, _ = await clinic(platform, (THURSDAY, FRIDAY))
     await clinic(platform)
     await stopped(platform, by, scope)

@@ -176,7 +176,10 @@ async def test_what_a_crash_left_is_carried_on_once(clinic: Clinic, clock: Clock
 async def test_the_hospitals_report_makes_no_no_show(clinic: Clinic, clock: Clock) -> None:
     await clinic.substitute()
     clock.now = EVENING
-    absent, came = AttendanceReport(clinic.booking_id, seen=False), AttendanceReport(clinic.booking_id, seen=True)
+    absent, came = (
+        AttendanceReport(clinic.booking_id, seen=False),
+        AttendanceReport(clinic.booking_id, seen=True),
+    )
     first = await report(clinic.platform, clinic.by, [absent])
     assert first == [Reported("unverified", changed=True)]
     assert await report(clinic.platform, clinic.by, [absent]) == [

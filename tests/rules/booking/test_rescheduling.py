@@ -13,10 +13,10 @@ from tests.rules.helpers import NOW, SOON, elsewhere, patient, request, session
 
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.booking.rescheduling import (
+    NotRescheduled,
     Replaced,
     RescheduleDecision,
     RescheduleRefusal,
-    NotRescheduled,
     decide_reschedule,
 )
 from guahao.rules.kernel.facts import (

@@ -43,7 +43,9 @@ def drawn(
     department: Department, identities: Sequence[int], places: int, at: datetime, random: Random
 ) -> set[int]:
     """Return who wins places of the session, which nobody else can book."""
-    entries = [DrawEntry(random.randbytes(TICKET_BYTES), 1, (VISIT.toordinal(),)) for _ in identities]
+    entries = [
+        DrawEntry(random.randbytes(TICKET_BYTES), 1, (VISIT.toordinal(),)) for _ in identities
+    ]
     root, secret = random.randbytes(32), random.randbytes(32)
     seed = seed_of(1, root, secret, [])
     results = department.draw(seed, identities, entries, {VISIT: places}, at)

@@ -16,19 +16,23 @@ from guahao.rules.integration.reconciling import (
     Cure,
     Difference,
     FoundDifference,
-    PlatformBooking,
     HospitalListItem,
+    PlatformBooking,
     compare,
 )
 
 DAY = date(2026, 12, 3)
 MADE = moment("2026-12-02T02:00")
-OURS = PlatformBooking("0000005017", "booked", DAY, "morning", "S1", b"wang", MADE - timedelta(hours=9))
+OURS = PlatformBooking(
+    "0000005017", "booked", DAY, "morning", "S1", b"wang", MADE - timedelta(hours=9)
+)
 THEIRS = HospitalListItem("0000005017", "booked", DAY, "morning", "S1", b"wang")
 OVER = ("cancelled", "stopped")
 
 
-def one(ours: PlatformBooking | None, *theirs: HospitalListItem, made_at: datetime = MADE) -> Comparison:
+def one(
+    ours: PlatformBooking | None, *theirs: HospitalListItem, made_at: datetime = MADE
+) -> Comparison:
     return compare([] if ours is None else [ours], theirs, made_at)
 
 
@@ -186,9 +190,13 @@ _ours = st.builds(
 
 
 @given(st.lists(_ours, unique_by=lambda one: one.order_no), st.randoms())
-def test_the_platforms_own_list_sent_back_agrees(ours: list[PlatformBooking], random: object) -> None:
+def test_the_platforms_own_list_sent_back_agrees(
+    ours: list[PlatformBooking], random: object
+) -> None:
     theirs = [
-        HospitalListItem(o.order_no, o.status, o.visit_date, o.period, o.session_external_id, o.document)
+        HospitalListItem(
+            o.order_no, o.status, o.visit_date, o.period, o.session_external_id, o.document
+        )
         for o in ours
         if o.status != "unverified"
     ]
@@ -198,7 +206,9 @@ def test_the_platforms_own_list_sent_back_agrees(ours: list[PlatformBooking], ra
 
 
 @given(st.lists(_ours, unique_by=lambda one: one.order_no), st.lists(_ours))
-def test_every_booking_is_counted_once(ours: list[PlatformBooking], others: list[PlatformBooking]) -> None:
+def test_every_booking_is_counted_once(
+    ours: list[PlatformBooking], others: list[PlatformBooking]
+) -> None:
     theirs = [
         HospitalListItem(o.order_no, o.status, o.visit_date, o.period)
         for o in others

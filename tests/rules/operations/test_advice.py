@@ -11,8 +11,8 @@ from guahao.rules.operations.facts import (
     HospitalQueue,
     Observed,
     Replication,
-    ServerUse,
     ReplicationSlot,
+    ServerUse,
     Standby,
     TaskRun,
     WaitingMessages,
@@ -127,10 +127,19 @@ def test_connections(connections: int, most: int, state: State) -> None:
     [
         ((), OK, 0, "No slot holds much write-ahead log."),
         ((ReplicationSlot("a", True, None),), OK, 0, "No slot holds much write-ahead log."),
-        ((ReplicationSlot("a", True, None), ReplicationSlot("b", True, 1)), OK, 1, "No slot holds much"),
+        (
+            (ReplicationSlot("a", True, None), ReplicationSlot("b", True, 1)),
+            OK,
+            1,
+            "No slot holds much",
+        ),
         ((ReplicationSlot("a", True, GIB),), OK, GIB, "No slot holds much write-ahead log."),
         (
-            (ReplicationSlot("a", True, 0), ReplicationSlot("b", True, GIB + 1), ReplicationSlot("c", True, None)),
+            (
+                ReplicationSlot("a", True, 0),
+                ReplicationSlot("b", True, GIB + 1),
+                ReplicationSlot("c", True, None),
+            ),
             *(WARNING, GIB + 1),
             "The slot b holds 1.0 GiB of write-ahead log (active).",
         ),
@@ -254,7 +263,11 @@ def test_of_many_names_five_are_listed() -> None:
             "Messages wait: call_code (1, the oldest 2 min), booked (3, the oldest 2 min). ",
         ),
         ([WaitingMessages("move_code", 1, 31)], WARNING, "Messages wait: move_code"),
-        ([WaitingMessages("booked", 1, 7199)], FAILED, "Messages wait: booked (1, the oldest 120 min)"),
+        (
+            [WaitingMessages("booked", 1, 7199)],
+            FAILED,
+            "Messages wait: booked (1, the oldest 120 min)",
+        ),
         ([WaitingMessages("booked", 1, 7200)], FAILED, "Messages wait: booked (1, the oldest 2 h)"),
     ],
 )

@@ -11,8 +11,8 @@ from guahao.rules.operations.facts import (
     Facts,
     HospitalQueue,
     Replication,
-    ServerUse,
     ReplicationSlot,
+    ServerUse,
     Standby,
     TaskRun,
     WaitingMessages,
@@ -67,7 +67,9 @@ def test_a_standby_is_no_primary() -> None:
     ],
 )
 def test_the_server(used: int, held: int, wal: int | None, states: tuple[State, ...]) -> None:
-    server = ServerUse(used, 100, 5, wal, (ReplicationSlot("a", True, 1), ReplicationSlot("b", False, held)))
+    server = ServerUse(
+        used, 100, 5, wal, (ReplicationSlot("a", True, 1), ReplicationSlot("b", False, held))
+    )
     found = (
         checks.check_connections(server),
         checks.check_slots(server),

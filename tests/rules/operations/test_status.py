@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from guahao.rules.operations.facts import Facts, HospitalQueue, Maintenance, WaitingMessages, Workers
+from guahao.rules.operations.facts import (
+    Facts,
+    HospitalQueue,
+    Maintenance,
+    WaitingMessages,
+    Workers,
+)
 from guahao.rules.operations.status import public_status
 
 QUIET = HospitalQueue("H01", True, True, 0, 0, 5, 0, 0, 0, "一院", "First")
@@ -29,7 +35,10 @@ def waiting(kind: str, seconds: float) -> Facts:
         (waiting("booked", 10**6), 60),
         # The longest delay counts.
         (
-            replace(WELL, undelivered=(WaitingMessages("otp", 1, 31), WaitingMessages("booked", 1, 1201))),
+            replace(
+                WELL,
+                undelivered=(WaitingMessages("otp", 1, 31), WaitingMessages("booked", 1, 1201)),
+            ),
             25,
         ),
         (replace(WELL, workers=Workers(0, 3, 90.0)), 5),  # nobody sends the next one

@@ -24,8 +24,8 @@ from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.policies import DatedPolicies
 from guahao.rules.policy.trying import (
     BOOKED,
-    PolicyComparison,
     AppointmentHistory,
+    PolicyComparison,
     Recorded,
     TrialTally,
     TriedSession,
@@ -262,7 +262,10 @@ def test_a_booking_counts_from_its_making_until_it_is_freed(
 
 def test_a_freed_place_can_be_booked_once() -> None:
     full = {1: TriedSession(session(capacity=2), None)}
-    histories = [AppointmentHistory(7, 8, 1, PLACE, NINE, freed_at=TEN), AppointmentHistory(8, 9, 1, PLACE, NINE)]
+    histories = [
+        AppointmentHistory(7, 8, 1, PLACE, NINE, freed_at=TEN),
+        AppointmentHistory(8, 9, 1, PLACE, NINE),
+    ]
     facts = world(at(TEN), at(ELEVEN, patient_id=2), sessions=full, histories=histories)
     assert tried(facts, FIRST_COME) == [BOOKED, "sold_out"]
 
@@ -303,7 +306,10 @@ def test_two_bookings_that_were_refused_in_truth_are_two() -> None:
 def test_a_booking_that_was_refused_in_truth_is_none_that_was_made(others: int) -> None:
     sessions = {n: TriedSession(session(number=n, department=n), None) for n in (1, 2, 3)}
     own = AppointmentHistory(1, 1, 2, replace(PLACE, department_id=2), TEN)
-    elsewhere = [AppointmentHistory(90 + n, 9, 9, replace(PLACE, department_id=9), NINE) for n in range(others)]
+    elsewhere = [
+        AppointmentHistory(90 + n, 9, 9, replace(PLACE, department_id=9), NINE)
+        for n in range(others)
+    ]
     facts = world(sessions=sessions, histories=[own, *elsewhere])
     asked = [
         Recorded(at(NINE, 1), "sold_out", None),

@@ -24,7 +24,9 @@ LAST = FIRST + timedelta(days=DAYS_MAX - 1)
         (ReportScope(FIRST, FIRST), None),
     ],
 )
-def test_the_first_obstacle_to_a_report_answers(scope: ReportScope, answer: ScopeRefusal | None) -> None:
+def test_the_first_obstacle_to_a_report_answers(
+    scope: ReportScope, answer: ScopeRefusal | None
+) -> None:
     assert check_scope(scope, {1}, {2}) is answer
 
 

@@ -26,10 +26,10 @@ from guahao.rules.supply.bulk import (
 )
 from guahao.rules.supply.calendar import CalendarDay, CalendarSource
 from guahao.rules.supply.changes import (
-    StoredSession,
     SessionRefusal,
     SessionRefused,
     SessionTerms,
+    StoredSession,
 )
 from guahao.rules.supply.planning import FEE_MAX_FEN
 

@@ -10,10 +10,10 @@ import pytest
 from guahao.rules.supply.changes import (
     PLANNED_DAYS,
     Clinic,
-    StoredSession,
     SessionRefusal,
     SessionRefused,
     SessionTerms,
+    StoredSession,
     UpsertResult,
     decide_following,
     decide_session,

@@ -9,8 +9,8 @@ import pytest
 
 from guahao.rules.supply.changes import UpsertResult
 from guahao.rules.supply.feeding import (
-    PublishedDepartment,
     ItemRefusal,
+    PublishedDepartment,
     StoredDepartment,
     are_hours,
     decide_department,

@@ -7,7 +7,7 @@ from datetime import date, time, timedelta
 
 import pytest
 
-from guahao.rules.supply.changes import StoredSession, SessionTerms
+from guahao.rules.supply.changes import SessionTerms, StoredSession
 from guahao.rules.supply.fees import (
     DatedFee,
     FeeEffect,

@@ -103,7 +103,9 @@ def booking_facts(platform: Platform, loaded: store.LoadedBatch, policy: Policy)
     )
 
 
-def login_refused(asked: Sequence[DeskRequest], loaded: store.LoadedBatch) -> dict[int, LoginRefused]:
+def login_refused(
+    asked: Sequence[DeskRequest], loaded: store.LoadedBatch
+) -> dict[int, LoginRefused]:
     """Return the refusals of ended or unconfirmed log-ins, by their index in the batch.
 
     Nothing is stored under their keys, so that the same request is decided after a new log-in.

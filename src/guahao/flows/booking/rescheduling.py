@@ -18,9 +18,9 @@ from guahao.flows.kernel.acting import Acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.booking.booking import counted_since
 from guahao.rules.booking.rescheduling import (
+    NotRescheduled,
     Replaced,
     RescheduleRefusal,
-    NotRescheduled,
     decide_replaced,
     decide_reschedule,
 )

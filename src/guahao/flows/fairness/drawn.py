@@ -22,7 +22,7 @@ from guahao.store.fairness import entries as entry_store
 from guahao.store.fairness import log as log_store
 from guahao.store.fairness.applications import ApplicationView, in_draw
 from guahao.store.fairness.drawn import EnteredDraw, LastPlace, PublicResult, WaitingSession
-from guahao.store.fairness.draws import DrawRow, PublicDraw, DrawSessionRow
+from guahao.store.fairness.draws import DrawRow, DrawSessionRow, PublicDraw
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import SessionView
 from guahao.store.supply import sessions

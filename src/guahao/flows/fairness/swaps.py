@@ -11,7 +11,9 @@ from guahao.store.fairness.swaps import Swaps
 from guahao.store.reports.scope import Grouping
 
 
-async def swaps(platform: Platform, by: Staff, scope: ReportScope, grouping: Grouping) -> Grouped[Swaps]:
+async def swaps(
+    platform: Platform, by: Staff, scope: ReportScope, grouping: Grouping
+) -> Grouped[Swaps]:
     """Return how many returned places of full sessions were rebooked within seconds, by group."""
     assert by.hospital_id is None
     async with reading(platform, by) as tx:

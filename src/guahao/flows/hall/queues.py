@@ -27,7 +27,14 @@ from guahao.rules.kernel.text import typed
 from guahao.rules.staff.staff import OfHospital, Staff
 from guahao.store.booking.appointments import lock_sessions
 from guahao.store.hall import queues as store
-from guahao.store.hall.queues import BoardDepartment, QueueNotice, OwnPlace, QueueDay, Range, QueueSessionRow
+from guahao.store.hall.queues import (
+    BoardDepartment,
+    OwnPlace,
+    QueueDay,
+    QueueNotice,
+    QueueSessionRow,
+    Range,
+)
 from guahao.store.hospitals import directory
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import HospitalView

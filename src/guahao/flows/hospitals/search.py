@@ -18,7 +18,7 @@ from guahao.store.hospitals import places as place_store
 from guahao.store.hospitals import search as store
 from guahao.store.hospitals.announcements import Announcement
 from guahao.store.hospitals.places import Candidate, OpenHospital, OpenPlace
-from guahao.store.hospitals.search import DepartmentHit, HospitalHit, BookedDepartment
+from guahao.store.hospitals.search import BookedDepartment, DepartmentHit, HospitalHit
 from guahao.store.kernel.db import Tx
 
 PAGE = 20
@@ -113,7 +113,9 @@ async def find_in(tx: Tx, platform: Platform, asked: SearchRequest, page: int = 
     return SearchPage(hospitals, departments, more, meaning.hospitals_first, meaning.terms)
 
 
-async def search(platform: Platform, asked: SearchRequest, page: int = 1, limit: int = PAGE) -> Results:
+async def search(
+    platform: Platform, asked: SearchRequest, page: int = 1, limit: int = PAGE
+) -> Results:
     """Return a page of places by how well they match, then the soonest first."""
     skip = (page - 1) * limit
     async with platform.db.transaction() as tx:
@@ -171,7 +173,9 @@ def _meant(asked: SearchRequest, known: Vocabulary) -> tuple[Meaning, dict[int, 
     return understand(asked.q, known), there
 
 
-def _hospital_ids(asked: SearchRequest, meaning: Meaning, there: dict[int, KnownHospital]) -> list[int]:
+def _hospital_ids(
+    asked: SearchRequest, meaning: Meaning, there: dict[int, KnownHospital]
+) -> list[int]:
     """Return the hospitals that are meant, the likeliest first; all, where nothing was typed."""
     if not typed(asked.q):
         return sorted(there)

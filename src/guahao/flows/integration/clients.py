@@ -16,8 +16,8 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.rules.integration.clients import (
     AccessRefusal,
-    ClientClaims,
     Client,
+    ClientClaims,
     ClientRefusal,
     Scope,
     decide_addition,

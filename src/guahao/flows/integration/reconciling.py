@@ -16,9 +16,9 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.integration.clients import Client
 from guahao.rules.integration.reconciling import (
     Difference,
+    HospitalListItem,
     ListRefusal,
     SettleRefusal,
-    HospitalListItem,
     compare,
     decide_list,
     decide_settling,
@@ -154,4 +154,8 @@ async def settle_kind(
 
 async def _report(tx: Tx, vault: Vault, hospital_id: int, id: int) -> ReconciliationDetail | None:
     found = await store.one(tx, hospital_id, id)
-    return None if found is None else ReconciliationDetail(found, await store.differences(tx, vault, id))
+    return (
+        None
+        if found is None
+        else ReconciliationDetail(found, await store.differences(tx, vault, id))
+    )

@@ -100,7 +100,14 @@ class ToBook:
 
 
 Outcome = (
-    ReplyTopic | ToBook | Places | Applications | Bookings | AppointmentView | Throttled | NotAccepted
+    ReplyTopic
+    | ToBook
+    | Places
+    | Applications
+    | Bookings
+    | AppointmentView
+    | Throttled
+    | NotAccepted
 )
 
 

@@ -18,8 +18,8 @@ from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.moving import (
     Moved,
-    ShownDocument,
     MovePending,
+    ShownDocument,
     ask_in,
     carry_out,
 )

@@ -23,7 +23,9 @@ class DisplacedRegistrations:
     cancelled: int
 
 
-async def displace_registrations(tx: Tx, platform: Platform, patient_id: int) -> DisplacedRegistrations:
+async def displace_registrations(
+    tx: Tx, platform: Platform, patient_id: int
+) -> DisplacedRegistrations:
     """Take a locked registration, and what is merged into it, off their accounts.
 
     The accounts are notified and see nothing of the person any more. What is booked is cancelled,

@@ -109,7 +109,9 @@ async def reading(platform: Platform, by: Staff) -> AsyncIterator[Tx]:
         yield tx
 
 
-async def named(tx: Tx, scope: ReportScope, grouping: Grouping, keys: Collection[Key]) -> dict[Key, Name]:
+async def named(
+    tx: Tx, scope: ReportScope, grouping: Grouping, keys: Collection[Key]
+) -> dict[Key, Name]:
     """Return the names of keys: departments with their hospital, unless the report is of one."""
     return await names(tx, grouping, keys, of_one_hospital=scope.hospital_id is not None)
 

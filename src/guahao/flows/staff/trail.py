@@ -13,7 +13,7 @@ from guahao.store.kernel.vault import Vault, VaultError
 from guahao.store.reports.scope import ScopeChoice, hospitals
 from guahao.store.staff import trail as store
 from guahao.store.staff import trail_names
-from guahao.store.staff.trail import TrailEntry, TrailHead, ChainLink, TrailKeys, Wanted
+from guahao.store.staff.trail import ChainLink, TrailEntry, TrailHead, TrailKeys, Wanted
 from guahao.store.staff.trail_names import Thing, ThingName
 
 __all__ = ["TrailEntry", "TrailHead", "TrailVerdict", "Wanted"]
@@ -99,7 +99,9 @@ async def _verify(
     return _of_head(head, noted, at, genuine=genuine) or TrailVerdict(head, at)
 
 
-def _of_head(head: TrailHead, noted: TrailHead | None, at: int, *, genuine: bool) -> TrailVerdict | None:
+def _of_head(
+    head: TrailHead, noted: TrailHead | None, at: int, *, genuine: bool
+) -> TrailVerdict | None:
     """Return what is wrong with a head that agrees with the last entry; None: nothing."""
     if not genuine:
         return TrailVerdict(head, at, at + 1, "head_forged" if at else "emptied")
@@ -134,7 +136,9 @@ async def head_verdict(tx: Tx, vault: Vault, noted: TrailHead | None = None) -> 
     return _of_head(head, noted, seq, genuine=genuine) or TrailVerdict(head, seq)
 
 
-async def accept_trail(platform: Platform, by: Who, reason: str, noted: TrailHead | None) -> TrailHead:
+async def accept_trail(
+    platform: Platform, by: Who, reason: str, noted: TrailHead | None
+) -> TrailHead:
     """Take the trail as it stands for whole from here on: after a backup was restored.
 
     Says so in the trail itself, with the head that was known before.

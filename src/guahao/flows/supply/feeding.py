@@ -18,16 +18,16 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.returning import Cause
 from guahao.rules.staff.staff import OfHospital
 from guahao.rules.supply.changes import (
-    StoredSession,
     SessionRefused,
     SessionTerms,
+    StoredSession,
     UpsertResult,
     decide_session,
     differences,
 )
 from guahao.rules.supply.feeding import (
-    PublishedDepartment,
     ItemRefusal,
+    PublishedDepartment,
     StoredDepartment,
     are_hours,
     decide_department,

@@ -22,7 +22,7 @@ from guahao.rules.supply.stops import StopRefusal, UnstopRefusal, refused_unstop
 from guahao.store.supply import feeding
 from guahao.store.supply import stops as stop_store
 from guahao.store.supply.feeding import HospitalSession
-from guahao.store.supply.stops import StopScope, Stop
+from guahao.store.supply.stops import Stop, StopScope
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,9 @@ class SoldOut:
     departments: dict[Key, Name]
 
 
-async def sold_out(platform: Platform, by: Staff, scope: ReportScope, grouping: Grouping) -> SoldOut:
+async def sold_out(
+    platform: Platform, by: Staff, scope: ReportScope, grouping: Grouping
+) -> SoldOut:
     """Return sessions by visit date, of those whose date was released by now."""
     async with reading(platform, by) as tx:
         policies = await platform.policies.read(tx)
@@ -137,7 +139,9 @@ def _released(
     return ranges
 
 
-def _groups(offered: Mapping[Key, int], taken: Sequence[Taken], grouping: Grouping) -> list[SoldOutGroup]:
+def _groups(
+    offered: Mapping[Key, int], taken: Sequence[Taken], grouping: Grouping
+) -> list[SoldOutGroup]:
     took: defaultdict[Key, list[timedelta]] = defaultdict(list)
     for one in taken:
         took[_key(one.session, grouping)].append(one.took)

@@ -36,7 +36,14 @@ from guahao.store.kernel.db import Tx
 from guahao.store.messages import messages
 from guahao.store.supply import replacements, sessions
 from guahao.store.supply import stops as store
-from guahao.store.supply.stops import Affected, AffectedSession, Progress, StopScope, Stop, Unreached
+from guahao.store.supply.stops import (
+    Affected,
+    AffectedSession,
+    Progress,
+    Stop,
+    StopScope,
+    Unreached,
+)
 
 GRACE = timedelta(minutes=5)
 SESSIONS_A_CHUNK = 25
@@ -62,13 +69,17 @@ async def preview(
         return await _affected(tx, by, scope)
 
 
-async def affected_sessions(platform: Platform, by: Staff, scope: StopScope) -> list[AffectedSession]:
+async def affected_sessions(
+    platform: Platform, by: Staff, scope: StopScope
+) -> list[AffectedSession]:
     """Return the sessions that a stop would take, those with the most bookings first."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         return await store.affected_sessions(tx, by.own_hospital_id, scope, AFFECTED_SHOWN)
 
 
-async def _affected(tx: Tx, by: OfHospital, scope: StopScope) -> list[Affected] | Refused[StopRefusal]:
+async def _affected(
+    tx: Tx, by: OfHospital, scope: StopScope
+) -> list[Affected] | Refused[StopRefusal]:
     refused = refused_dates(scope.first, scope.last, tx.now.date())
     if refused is not None:
         return Refused(refused)

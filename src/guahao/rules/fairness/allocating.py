@@ -60,7 +60,10 @@ Check = Callable[[int, int, int], str | None]  # (index of the entry, its patien
 
 
 def with_long_waits_first(
-    entries: Sequence[DrawEntry], order: Sequence[int], places: int, percent: int = LONG_WAIT_PERCENT
+    entries: Sequence[DrawEntry],
+    order: Sequence[int],
+    places: int,
+    percent: int = LONG_WAIT_PERCENT,
 ) -> list[int]:
     """Return the order with the entries first that have lost on five days, for their share.
 

@@ -156,7 +156,9 @@ _STATUS_CURES = {
 }
 
 
-def compare(ours: Iterable[PlatformBooking], theirs: Sequence[HospitalListItem], made_at: datetime) -> Comparison:
+def compare(
+    ours: Iterable[PlatformBooking], theirs: Sequence[HospitalListItem], made_at: datetime
+) -> Comparison:
     """Compare both lists, of the same days; `made_at`: when the hospital made its own.
 
     Ours must hold every booking of these days, and every other that theirs names. What changed
@@ -180,7 +182,9 @@ def _doubled(theirs: Sequence[HospitalListItem], new: set[str]) -> Iterator[Foun
             yield _found(booking, Difference.DOUBLED, "1", count, Cure.REMOVE_THERE)
 
 
-def _differences(ours: PlatformBooking | None, theirs: HospitalListItem | None) -> Iterator[FoundDifference]:
+def _differences(
+    ours: PlatformBooking | None, theirs: HospitalListItem | None
+) -> Iterator[FoundDifference]:
     if ours is None:
         assert theirs is not None
         if theirs.status not in _OVER:
@@ -215,5 +219,7 @@ def _times(ours: PlatformBooking, theirs: HospitalListItem) -> tuple[list[str], 
     return here, there
 
 
-def _found(booking: PlatformBooking | HospitalListItem, kind: Difference, here: str, there: str, cure: Cure) -> FoundDifference:
+def _found(
+    booking: PlatformBooking | HospitalListItem, kind: Difference, here: str, there: str, cure: Cure
+) -> FoundDifference:
     return FoundDifference(booking.order_no, booking.visit_date, kind, here, there, cure)

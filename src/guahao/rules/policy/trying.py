@@ -179,7 +179,9 @@ class _Trial:
         request, facts = one.request, self._world.sessions[one.request.session_id].facts
         place = CountedAppointment(facts.visit_date, facts.hospital_id, facts.department_id)
         invented = -1 - next(self._numbers)
-        return AppointmentHistory(invented, request.patient_id, request.session_id, place, request.at)
+        return AppointmentHistory(
+            invented, request.patient_id, request.session_id, place, request.at
+        )
 
     def _make(self, history: AppointmentHistory) -> None:
         self._booked[history.session_id] += 1

@@ -71,7 +71,9 @@ def releases(held: Mapping[int, Sequence[Held]], now: datetime) -> Releases | No
     following = [_release(rules, now + _EARLIER, ONE_DAY) for rules in held.values()]
     return Releases(
         tuple(
-            ReleaseMoment(at, len(last[at]), tuple(dates for dates in last[at] if dates is not None))
+            ReleaseMoment(
+                at, len(last[at]), tuple(dates for dates in last[at] if dates is not None)
+            )
             for at in sorted(last, reverse=True)
         ),
         min(following),

@@ -49,7 +49,9 @@ class Tally:
         )
 
 
-def tally(rows: Iterable[ExpectedBookings], day: date, rules: HospitalRules, now: datetime) -> Tally:
+def tally(
+    rows: Iterable[ExpectedBookings], day: date, rules: HospitalRules, now: datetime
+) -> Tally:
     """Add up; a booking whose pick-up deadline is over is missing, before its status says so."""
     total = Tally()
     for row in rows:

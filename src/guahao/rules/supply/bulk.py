@@ -12,9 +12,9 @@ from enum import StrEnum
 
 from guahao.rules.supply.calendar import CalendarDay
 from guahao.rules.supply.changes import (
-    StoredSession,
     SessionRefused,
     SessionTerms,
+    StoredSession,
     UpsertResult,
     decide_session,
     decide_withdrawal,

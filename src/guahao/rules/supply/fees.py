@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from guahao.rules.supply.changes import (
-    StoredSession,
     SessionRefusal,
     SessionRefused,
+    StoredSession,
     decide_session,
     earliest_new_day,
 )

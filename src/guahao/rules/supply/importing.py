@@ -10,9 +10,9 @@ from typing import assert_never
 
 from guahao.rules.supply.changes import (
     Clinic,
-    StoredSession,
     SessionRefusal,
     SessionRefused,
+    StoredSession,
     refusals,
     terms_of,
 )

@@ -118,7 +118,9 @@ async def find(
         {"key": key, "limit": limit},
     )
     return [
-        FoundPerson(row.account_id, open_phone(vault, row.account_id, row.phone_enc), row.open(vault))
+        FoundPerson(
+            row.account_id, open_phone(vault, row.account_id, row.phone_enc), row.open(vault)
+        )
         for row in rows
     ]
 

@@ -8,7 +8,13 @@ from datetime import date, datetime
 from typing import Any
 
 from guahao.rules.booking.order_no import appointment_id, order_no
-from guahao.rules.integration.reconciling import Comparison, Cure, Difference, FoundDifference, PlatformBooking
+from guahao.rules.integration.reconciling import (
+    Comparison,
+    Cure,
+    Difference,
+    FoundDifference,
+    PlatformBooking,
+)
 from guahao.store.kernel.db import Tx, json_columns, recordset
 from guahao.store.kernel.records import columns
 from guahao.store.kernel.vault import Vault

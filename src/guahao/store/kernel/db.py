@@ -24,9 +24,9 @@ from guahao.clock import CityClock, ClockWatch
 from guahao.errors import OperatorError
 from guahao.store.kernel.connections import (
     Connection,
+    PendingRows,
     Pipeline,
     Pool,
-    PendingRows,
     cut,
     has_ended,
     watched,

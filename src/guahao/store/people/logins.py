@@ -35,9 +35,9 @@ class Login:
 
 
 _LIVE = """
-    SELECT l.id, l.account_id, l.door AS channel, l.device, l.device_index, l.created_at, l.last_seen_at,
-           l.expires_at, l.confirmed_at IS NOT NULL AS confirmed, l.refresh_number, l.refreshed_at,
-           a.notice_version
+    SELECT l.id, l.account_id, l.door AS channel, l.device, l.device_index, l.created_at,
+           l.last_seen_at, l.expires_at, l.confirmed_at IS NOT NULL AS confirmed,
+           l.refresh_number, l.refreshed_at, a.notice_version
     FROM log_ins l JOIN accounts a ON a.id = l.account_id
     WHERE l.ended_at IS NULL AND l.expires_at > %(now)s AND l.generation = a.login_generation
 """

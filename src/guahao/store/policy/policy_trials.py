@@ -160,7 +160,9 @@ async def world(tx: Tx, first: date) -> World:
     patient_ids = array({recorded.request.patient_id for recorded in requests})
     session_ids = array({recorded.request.session_id for recorded in requests})
     histories = await tx.records(
-        _history, _HISTORIES, {"patients": patient_ids, "since": first - _REACH, "sessions": session_ids}
+        _history,
+        _HISTORIES,
+        {"patients": patient_ids, "since": first - _REACH, "sessions": session_ids},
     )
     patients = await tx.rows(
         "SELECT id, account_id, checked_at FROM patients WHERE id = ANY(%(ids)s::bigint[])",

@@ -71,7 +71,9 @@ async def by_status(tx: Tx, scope: ReportScope, basis: Basis, grouping: Grouping
     )
 
 
-async def lead_counts(tx: Tx, scope: ReportScope, basis: Basis, grouping: Grouping) -> list[LeadCount]:
+async def lead_counts(
+    tx: Tx, scope: ReportScope, basis: Basis, grouping: Grouping
+) -> list[LeadCount]:
     """Count the scope's bookings by group and days from booking to visit, in order of both.
 
     Bookings made after their visit, which only a faulty takeover of old data has, are left out:

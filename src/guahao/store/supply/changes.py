@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from guahao.rules.supply.changes import StoredSession, SessionTerms
+from guahao.rules.supply.changes import SessionTerms, StoredSession
 from guahao.store.kernel.db import Tx, json_columns, recordset
 
 # Over s: its places that are offered to patients of a stopped clinic. They were promised, and so

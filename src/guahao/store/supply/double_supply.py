@@ -73,7 +73,9 @@ _ON_OFFER = """
 _BEST = "coalesce(s.starts_at, t.starts_at) NULLS FIRST, t.id"
 
 
-async def beside_timetables(tx: Tx, sessions: Mapping[str, SessionTerms]) -> dict[str, DoubleSupply]:
+async def beside_timetables(
+    tx: Tx, sessions: Mapping[str, SessionTerms]
+) -> dict[str, DoubleSupply]:
     """Return what these published sessions stand beside, by the hospital's ids."""
     rows = await tx.rows(
         f"""

@@ -112,7 +112,9 @@ async def add_departments(
     return dict(rows)
 
 
-async def change_departments(tx: Tx, changed: Mapping[int, tuple[str, PublishedDepartment]]) -> None:
+async def change_departments(
+    tx: Tx, changed: Mapping[int, tuple[str, PublishedDepartment]]
+) -> None:
     """Change departments by their ids, and give them the hospital's ids."""
     rows = [
         {"id": id, **_department_row(external_id, department)}

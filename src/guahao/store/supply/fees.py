@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from guahao.rules.supply.changes import StoredSession, SessionTerms
+from guahao.rules.supply.changes import SessionTerms, StoredSession
 from guahao.rules.supply.fees import DatedFee, PricedSession
 from guahao.store.kernel.db import Tx
 from guahao.store.supply.changes import OFFERED, TERMS

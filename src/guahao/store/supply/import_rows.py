@@ -419,7 +419,8 @@ async def lock_changed(tx: Tx, import_id: int) -> None:
             SELECT s.id FROM supply_import_rows r JOIN clinic_sessions s
               ON s.timetable_id = r.record_id AND s.visit_date > %(today)s
              AND s.external_id IS NULL
-            WHERE r.import_id = %(import_id)s AND r.{ACTION} = 'change' AND r.iso_weekday IS NOT NULL)
+            WHERE r.import_id = %(import_id)s AND r.{ACTION} = 'change'
+              AND r.iso_weekday IS NOT NULL)
         ORDER BY id FOR NO KEY UPDATE
         """,
         params,

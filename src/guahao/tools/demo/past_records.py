@@ -154,7 +154,19 @@ async def _add_stops(tx: Tx, platform: Platform, past: Past, staff: Staff) -> li
         notified_at = at + _GRACE
         sealed = platform.vault.seal("stops", "reason", stop_id, session.stop_reason)
         rows.append(
-            (stop_id, hospital_id, by.id, sealed, day, day, session.id, at, notified_at, at, notified_at)
+            (
+                stop_id,
+                hospital_id,
+                by.id,
+                sealed,
+                day,
+                day,
+                session.id,
+                at,
+                notified_at,
+                at,
+                notified_at,
+            )
         )
         detail = {
             "first": day,

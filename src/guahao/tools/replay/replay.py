@@ -231,7 +231,15 @@ def _found(url: str, records: Sequence[Record], scenario: Scenario) -> _City:
     hospitals = ((id, f"R{id:04d}", name, "-", "-", *rules) for name, id in city.hospitals.items())
     departments = ((id, id, "01", name) for name, id in city.hospitals.items())
     sessions = (
-        (id, *_place(city, name), "-", day, "morning", 0, scenario.capacity if scenario.capacity is not None else wanted[name, day])
+        (
+            id,
+            *_place(city, name),
+            "-",
+            day,
+            "morning",
+            0,
+            scenario.capacity if scenario.capacity is not None else wanted[name, day],
+        )
         for (name, day), id in city.sessions.items()
     )
     with store.filling(url) as conn:

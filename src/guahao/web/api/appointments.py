@@ -18,7 +18,7 @@ from guahao.flows.booking.rescheduling import Rescheduled, RescheduleRequest
 from guahao.flows.fairness.declining import decline
 from guahao.flows.hall.queues import OwnQueue, own_queue
 from guahao.rules.attendance.pickup import pickup_deadline
-from guahao.rules.booking.rescheduling import RescheduleRefusal, NotRescheduled
+from guahao.rules.booking.rescheduling import NotRescheduled, RescheduleRefusal
 from guahao.rules.fairness.declining import DeclineRefusal
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import CITY_TIME

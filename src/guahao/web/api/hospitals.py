@@ -169,12 +169,12 @@ def hospital_routes(services: Services) -> list[Route]:
             raise ProblemError("unknown_hospital")
         language = reader_language(request.scope)
         names = {view.id: _named(view.name, view.name_en, language) for view in found}
-        departments = [DepartmentOut(view.id, names[view.id], None) for view in found]
-        for view, department in zip(found, departments, strict=True):
+        shown = [DepartmentOut(view.id, names[view.id], None) for view in found]
+        for view, department in zip(found, shown, strict=True):
             if view.parent_id is not None:
                 name = names.get(view.parent_id, view.parent_name or "")
                 department.parent = ParentOut(view.parent_id, name)
-        return json_answer(DepartmentList(departments))
+        return json_answer(DepartmentList(shown))
 
     return [Route(_LIST, listed), Route(_ONE, show), Route(_DEPARTMENTS, of_hospital)]
 
@@ -207,5 +207,3 @@ def _detail(view: HospitalView, language: Language) -> HospitalDetail:
         pickup_place=_named(view.pickup_place, view.pickup_place_en, language),
         notice=_named(view.notice, view.notice_en, language),
     )
-
-

@@ -8,7 +8,7 @@ import msgspec
 from litestar.types import ASGIApp
 from msgspec import UNSET, UnsetType
 
-from guahao.flows.hospitals.search import PAGE, SearchRequest, Results, search
+from guahao.flows.hospitals.search import PAGE, Results, SearchRequest, search
 from guahao.store.hospitals.places import OpenHospital, OpenPlace
 from guahao.store.hospitals.search import HospitalHit
 from guahao.web.api.services import Route, Services
@@ -109,7 +109,9 @@ def search_routes(services: Services) -> list[Route]:
         wait_seconds = services.desk.velocity.search(caller, now)
         if wait_seconds is not None:
             raise ProblemError("too_many_requests", retry_after_seconds=wait_seconds)
-        asked = SearchRequest(query.q, query.district or "", query.grade or "", only_open=query.only_open)
+        asked = SearchRequest(
+            query.q, query.district or "", query.grade or "", only_open=query.only_open
+        )
         results = await search(services.platform, asked, query.page, PAGE)
         return json_answer(_results(results, query.page, reader_language(request.scope)))
 

@@ -79,7 +79,9 @@ def together_routes(services: Services) -> list[Route]:
         claims = services.tokens.claims_of(request.scope)
         key = idempotency_key(request)
         body = await read_body(request, _decoder)
-        first, second = (WantedPlace(place.patient_id, place.clinic_session_id) for place in body.places)
+        first, second = (
+            WantedPlace(place.patient_id, place.clinic_session_id) for place in body.places
+        )
         actor = Actor("account", claims.account_id)
         answer = await services.desk.book_together(
             PairRequest(actor, key, (first, second), "api", claims.login_id),

@@ -6,7 +6,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows.hospitals import search as search_flows
 from guahao.flows.hospitals.directory import departments, hospital
-from guahao.flows.hospitals.search import SearchRequest, Results
+from guahao.flows.hospitals.search import Results, SearchRequest
 from guahao.flows.supply.listings import departments_by_id
 from guahao.flows.supply.schedules import list_sessions
 from guahao.rules.call_centre.calls import CallRefusal
@@ -53,7 +53,9 @@ async def _search(page: StaffPage) -> ASGIApp:
     typed = page.query("q")[:_TYPED_MAX]
     found = None
     if typed.strip() or caller is None:
-        found = await search_flows.search(page.services.platform, SearchRequest(typed), limit=_FOUND_MAX)
+        found = await search_flows.search(
+            page.services.platform, SearchRequest(typed), limit=_FOUND_MAX
+        )
     return page.show(
         "staff/supply_places.html" if page.is_partial else "staff/supply.html",
         typed=typed,

@@ -68,7 +68,14 @@ def outbox_routes(services: Services) -> list[HTTPRouteHandler]:
         query = read_query(request, OutboxQuery)
         found = await read_outbox(services.platform, query.to or None, query.limit)
         if b"text/html" not in (header(request.scope, b"accept") or b""):
-            return json_answer(MessageList([MessageOut(_as_written(item.to), item.kind, item.text, _iso(item)) for item in found]))
+            return json_answer(
+                MessageList(
+                    [
+                        MessageOut(_as_written(item.to), item.kind, item.text, _iso(item))
+                        for item in found
+                    ]
+                )
+            )
         page = Page(services, request)
         return page.render("outbox.html", to=query.to or "", phones=_phones(_bubbles(page, found)))
 

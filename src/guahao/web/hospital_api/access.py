@@ -1,8 +1,8 @@
 """Let a hospital's information system in, and log what it called.
 
 To add a call: an `Endpoint` with its `scope`, a function that takes a `CallRequest` and returns an
-answer, and `access.route(endpoint, function)` in the list of its module. A caller that is not let in never
-reaches the function; every call of a known client is in the log, refused or not.
+answer, and `access.route(endpoint, function)` in the list of its module. A caller that is not let
+in never reaches the function; every call of a known client is in the log, refused or not.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _log = structlog.get_logger("guahao.web")
 
 @dataclass(slots=True)
 class CallRequest:
-    """A call of a hospital's system. `items_ok`, `items_failed` and a refusal's `why` are logged."""
+    """A call of a hospital's system. `items_ok`, `items_failed` and, refused, `why` are logged."""
 
     services: Services
     request: ApiRequest

@@ -123,7 +123,7 @@ class BulkReader(Generic[Item]):
         self._key = key
 
     async def read(self, call: CallRequest) -> list[Item | UnreadableItem]:
-        """Return all items; raise ProblemError where there is no list of them, or too large a one."""
+        """Return all items; raise ProblemError if there is no list or it is too large."""
         try:
             body = await read_body(call.request, self._body, BYTES_MAX)
         except ProblemError as error:
@@ -152,7 +152,7 @@ class BulkReader(Generic[Item]):
 
 
 def bulk_answer(call: CallRequest, items_in: Sequence[Any], readable: Iterable[Outcome]) -> Answer:
-    """Return what became of the items, counted. `readable`: outcomes of those that could be read."""
+    """Return what became of the items, counted. `readable`: the outcomes of the readable ones."""
     found = iter(readable)
     items = [
         _refused(call, item.external_id, item.code, item.field)

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from guahao.flows.supply import calendars
 from guahao.rules.integration.clients import Scope
-from guahao.rules.supply.calendar import CalendarDay, CalendarSource
+from guahao.rules.supply.calendar import CalendarSource
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, CallRequest
@@ -71,4 +71,9 @@ async def _read(call: CallRequest) -> Answer:
     if found is None:
         raise ProblemError("invalid_period")
     days, unknown_from = found
-    return json_answer(HospitalCalendar([HospitalCalendarDay(day.day, day.like, day.source, day.reason) for day in days], unknown_from))
+    return json_answer(
+        HospitalCalendar(
+            [HospitalCalendarDay(day.day, day.like, day.source, day.reason) for day in days],
+            unknown_from,
+        )
+    )

@@ -9,7 +9,7 @@ import msgspec
 
 from guahao.flows.attendance.window import ClosedSession
 from guahao.flows.supply import own_sessions as flows
-from guahao.flows.supply.own_sessions import StopResult, OwnPlaces, PlacesResult
+from guahao.flows.supply.own_sessions import OwnPlaces, PlacesResult, StopResult
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.booking.replacing import OfferRefusal
 from guahao.rules.integration.clients import Scope
@@ -219,7 +219,9 @@ async def _unstop(call: CallRequest) -> Answer:
     )
 
 
-def _stop_answer(call: CallRequest, outcome: StopResult | Refused[StopRefusal | UnstopRefusal]) -> Answer:
+def _stop_answer(
+    call: CallRequest, outcome: StopResult | Refused[StopRefusal | UnstopRefusal]
+) -> Answer:
     if isinstance(outcome, Refused):
         if outcome.reason is StopRefusal.UNKNOWN:
             raise ProblemError(_UNKNOWN)

@@ -157,7 +157,9 @@ def _item_out(
     return HospitalQueueItemOut(id, result, outcome.entry.number, outcome.entry.state.value)
 
 
-def _refused(call: CallRequest, id: int | None, code: str, field: str | None) -> HospitalQueueItemOut:
+def _refused(
+    call: CallRequest, id: int | None, code: str, field: str | None
+) -> HospitalQueueItemOut:
     problem = call.services.replies.problem(code, call.language, field=field)
     return HospitalQueueItemOut(
         id,

@@ -12,7 +12,13 @@ from guahao.flows.integration import reconciling as flows
 from guahao.flows.integration.reconciling import Listed, ReconciliationDetail
 from guahao.flows.supply.feeding import ITEMS_MAX
 from guahao.rules.integration.clients import Scope
-from guahao.rules.integration.reconciling import STATUSES, Cure, Difference, ListRefusal, HospitalListItem
+from guahao.rules.integration.reconciling import (
+    STATUSES,
+    Cure,
+    Difference,
+    HospitalListItem,
+    ListRefusal,
+)
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import Refused
@@ -179,9 +185,7 @@ def reconciliation_routes(access: Access) -> list[Route]:
 async def _send(call: CallRequest) -> Answer:
     body, listed = await _read(call)
     days = (body.date_from, body.date_to)
-    outcome = await flows.reconcile(
-        call.services.platform, call.client, body.made_at, days, listed
-    )
+    outcome = await flows.reconcile(call.services.platform, call.client, body.made_at, days, listed)
     if isinstance(outcome, Refused):
         return call.refuse(outcome.reason)
     call.items_ok = outcome.reconciliation.agreed

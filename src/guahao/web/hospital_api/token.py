@@ -220,7 +220,9 @@ def _scopes(asked: str | None, allowed: frozenset[Scope]) -> frozenset[Scope]:
     return frozenset(map(Scope, words))
 
 
-def _refusal(call: CallRequest, error: _OAuthError, retry_after_seconds: int | None = None) -> Answer:
+def _refusal(
+    call: CallRequest, error: _OAuthError, retry_after_seconds: int | None = None
+) -> Answer:
     call.why = error.error
     replies, code = call.services.replies, _CODES[error.error]
 

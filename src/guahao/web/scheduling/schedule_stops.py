@@ -17,7 +17,7 @@ from guahao.rules.kernel.limits import CITY_TIME, ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.supply.planning import CAPACITY_MAX, WEEKDAYS
 from guahao.rules.supply.stops import StopRefusal
-from guahao.store.supply.stops import Affected, StopScope, Stop
+from guahao.store.supply.stops import Affected, Stop, StopScope
 from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.scheduling.schedule_forms import SCHEDULER
 from guahao.web.staff import StaffPage, StaffRoute

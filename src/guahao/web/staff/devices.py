@@ -10,7 +10,7 @@ import secrets
 
 import msgspec
 
-from guahao.flows.staff.logins import StaffDevice, Origin
+from guahao.flows.staff.logins import Origin, StaffDevice
 from guahao.web.framework import cookies as cookie_names
 from guahao.web.staff.page import StaffPage
 

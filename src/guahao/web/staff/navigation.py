@@ -43,7 +43,9 @@ ENTRIES = (
         Words("今日名单"),
         frozenset({Role.CLERK}),
     ),
-    NavigationEntry("queues", "/staff/window/queues", Words("叫号", "navigation"), frozenset({Role.CLERK})),
+    NavigationEntry(
+        "queues", "/staff/window/queues", Words("叫号", "navigation"), frozenset({Role.CLERK})
+    ),
     NavigationEntry("counter", "/staff/window/counter", Words("窗口号"), frozenset({Role.CLERK})),
     NavigationEntry(
         "persons",
@@ -65,14 +67,18 @@ ENTRIES = (
         frozenset({Role.CLERK, Role.SCHEDULER}),
     ),
     NavigationEntry("schedule", "/staff/schedule", Words("排班"), frozenset({Role.SCHEDULER})),
-    NavigationEntry("calendar", "/staff/schedule/calendar", Words("节假日"), frozenset({Role.SCHEDULER})),
+    NavigationEntry(
+        "calendar", "/staff/schedule/calendar", Words("节假日"), frozenset({Role.SCHEDULER})
+    ),
     NavigationEntry(
         "import",
         "/staff/schedule/import",
         Words("导入导出"),
         frozenset({Role.SCHEDULER}),
     ),
-    NavigationEntry("stop", "/staff/schedule/stop", Words("停诊", "navigation"), frozenset({Role.SCHEDULER})),
+    NavigationEntry(
+        "stop", "/staff/schedule/stop", Words("停诊", "navigation"), frozenset({Role.SCHEDULER})
+    ),
     NavigationEntry(
         "rules",
         "/staff/schedule/rules",

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from guahao.web.wechat.routes import routes
-from guahao.web.wechat.services import WechatConnection, Services
+from guahao.web.wechat.services import Services, WechatConnection
 
 __all__ = ["Services", "WechatConnection", "routes"]

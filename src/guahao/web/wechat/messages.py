@@ -82,7 +82,9 @@ class Messages:
         body = self._services.connection.callback.reply(xml, now, secrets.token_hex(8))
         return Answer(200, body.encode(), [_XML, _NO_STORE])
 
-    def _reply_later(self, working: asyncio.Task[WechatReply | Replayed | None], openid: str) -> None:
+    def _reply_later(
+        self, working: asyncio.Task[WechatReply | Replayed | None], openid: str
+    ) -> None:
         late = asyncio.create_task(self._answer_late(working, openid))
         self._late.add(late)
         late.add_done_callback(self._late.discard)

@@ -13,9 +13,9 @@ from guahao.flows.messages.wechat import (
     Bookings,
     NotAccepted,
     Places,
-    WechatReply,
-    ToBook,
     ReplyTopic,
+    ToBook,
+    WechatReply,
 )
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.kernel.outcomes import Refusal, Refused, Throttled

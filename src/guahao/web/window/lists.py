@@ -13,7 +13,7 @@ from litestar.types import ASGIApp
 from guahao.flows.attendance import window as flows
 from guahao.rules.attendance.window import PAPER_DAYS, WindowRefusal
 from guahao.rules.kernel.outcomes import Refused
-from guahao.store.attendance.window import DayEntry, DaySession
+from guahao.store.attendance.window import DayEntry
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import Act, Sending, StaffPage, StaffRoute, confirmed

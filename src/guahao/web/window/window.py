@@ -81,7 +81,9 @@ async def _hand_out(page: StaffPage) -> ASGIApp:
     return page.show("staff/window.html", verdict=verdict)
 
 
-def _verdict(page: StaffPage, answer: AppointmentView | NotHandedOut | TooManyGuesses) -> WindowAnswer:
+def _verdict(
+    page: StaffPage, answer: AppointmentView | NotHandedOut | TooManyGuesses
+) -> WindowAnswer:
     if isinstance(answer, AppointmentView):
         session = answer.session
         department = page.names.name(session.department_name, session.department_name_en)

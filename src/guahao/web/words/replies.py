@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 
-from guahao.rules.booking.rescheduling import RescheduleRefusal, NotRescheduled
+from guahao.rules.booking.rescheduling import NotRescheduled, RescheduleRefusal
 from guahao.rules.booking.resending import RESENT_AN_HOUR, ResendRefusal
 from guahao.rules.booking.together import PairFault
 from guahao.rules.call_centre.call_backs import CALL_BACKS_A_DAY, CallBackRefusal

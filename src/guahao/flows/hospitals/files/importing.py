@@ -19,7 +19,7 @@ from guahao.flows.hospitals.files.previews import (
     read_upload,
     save_upload,
 )
-from guahao.flows.hospitals.files.reading import HospitalRows, HospitalFileFault, HospitalRow, read
+from guahao.flows.hospitals.files.reading import HospitalFileFault, HospitalRow, HospitalRows, read
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.hospitals.hospital_rules import DatedRules

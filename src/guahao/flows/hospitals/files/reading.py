@@ -69,7 +69,9 @@ class HospitalRows:
     may_hide_rows: bool = False
 
 
-def fault_of(table: HeadedTable, row: Row, column: str, word: str, detail: dict[str, object]) -> Fault:
+def fault_of(
+    table: HeadedTable, row: Row, column: str, word: str, detail: dict[str, object]
+) -> Fault:
     """Return a fault of a cell, named by its column."""
     index = table.columns.get(column)
     if index is None:

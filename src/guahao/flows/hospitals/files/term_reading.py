@@ -22,7 +22,7 @@ from guahao.rules.kernel.text import prose
 from guahao.sheets import values
 from guahao.sheets.book import Book, Row
 from guahao.sheets.faults import Fault, UnreadableFile
-from guahao.sheets.headings import Heading, HeadedTable, find_table, folded, table_faults
+from guahao.sheets.headings import HeadedTable, Heading, find_table, folded, table_faults
 from guahao.sheets.hidden import LeftOut
 from guahao.sheets.read import read_book
 from guahao.sheets.values import CellFault, Wrong

@@ -32,9 +32,9 @@ from guahao.rules.supply.bulk import (
     refused_weeks,
 )
 from guahao.rules.supply.changes import (
-    StoredSession,
     SessionRefused,
     SessionTerms,
+    StoredSession,
     UpsertResult,
     decide_session,
 )

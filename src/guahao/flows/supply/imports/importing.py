@@ -278,7 +278,9 @@ async def _read(
     return tables, found
 
 
-def _slice(table: HeadedTable, rows: Iterator[Row], known: Directory, today: date, found: Found) -> int:
+def _slice(
+    table: HeadedTable, rows: Iterator[Row], known: Directory, today: date, found: Found
+) -> int:
     """Read the next rows; return how many there were."""
     taken = 0
     for taken, row in enumerate(islice(rows, _ROWS_A_SLICE), start=1):  # noqa: B007 - counted

@@ -30,7 +30,7 @@ from guahao.rules.supply.planning import (
 from guahao.sheets import values
 from guahao.sheets.book import Book, Row, Value, column_letter
 from guahao.sheets.faults import Fault, shown
-from guahao.sheets.headings import Heading, HeadedTable, find_table, table_faults
+from guahao.sheets.headings import HeadedTable, Heading, find_table, table_faults
 from guahao.sheets.values import CellFault, Wrong
 from guahao.store.supply.import_rows import ImportRow
 from guahao.store.supply.supply_imports import ImportDepartment

@@ -70,7 +70,9 @@ def draw(world: World, at: datetime, places: Counter[date], applied_until: datet
             choices.append(allowed)
     tickets = world.random.randbytes(TICKET_BYTES * len(applicants))
     entries = [
-        DrawEntry(tickets[TICKET_BYTES * n : TICKET_BYTES * (n + 1)], 1, choices[n], False, who.lost)
+        DrawEntry(
+            tickets[TICKET_BYTES * n : TICKET_BYTES * (n + 1)], 1, choices[n], False, who.lost
+        )
         for n, who in enumerate(applicants)
     ]
     identities = [applicant.id for applicant in applicants]

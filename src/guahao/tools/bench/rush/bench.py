@@ -27,8 +27,8 @@ from guahao.tools.bench.measured import percentile
 from guahao.tools.bench.rush import queries
 from guahao.tools.bench.rush.contestants import (
     PATIENCE_SECONDS,
-    Contest,
     ConnectionPool,
+    Contest,
     Tally,
     person,
     punctual_bot,

@@ -12,8 +12,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows.hospitals.files import columns as c
 from guahao.flows.hospitals.files import importing as flows
-from guahao.flows.hospitals.files.importing import Preview
-from guahao.flows.hospitals.files.previews import LIMITS, SavedPreview
+from guahao.flows.hospitals.files.previews import LIMITS
 from guahao.rules.hospitals.hospitals import HospitalRecord
 from guahao.rules.hospitals.importing import FileRefusal
 from guahao.rules.kernel.limits import HospitalRules
@@ -118,8 +117,6 @@ async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASG
         told=_told,
         refused=refused,
     )
-
-
 
 
 def _told(value: Any) -> str:

@@ -12,7 +12,6 @@ from guahao.flows.reports.overviews import PERIOD_DAYS, CityFigures
 from guahao.flows.reports.recounting import Recount
 from guahao.flows.supply.sold_out import SoldOut, sold_out
 from guahao.rules.operations.checks import late_tasks
-from guahao.rules.operations.facts import Facts
 from guahao.rules.operations.status import STALE_SECONDS
 from guahao.rules.staff.staff import Role
 from guahao.store.reports.refusals import BOOKED

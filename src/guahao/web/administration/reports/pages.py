@@ -11,12 +11,12 @@ from litestar.types import ASGIApp
 from guahao.rules.staff.staff import Role
 from guahao.sheets.write import csv_file, workbook
 from guahao.store.reports.scope import Grouping, TooSlowError
-from guahao.web.administration.reports.asked import ReportRequest, Report, read_asked
+from guahao.web.administration.reports.asked import Report, read_asked
 from guahao.web.administration.reports.bookings import booking_parts, lead_parts
 from guahao.web.administration.reports.city import answer_parts, suspension_parts
 from guahao.web.administration.reports.fairness import fairness_parts
 from guahao.web.administration.reports.messages import message_parts
-from guahao.web.administration.reports.parts import Part, is_number, said
+from guahao.web.administration.reports.parts import is_number, said
 from guahao.web.administration.reports.supply import fill_parts, sold_out_parts
 from guahao.web.administration.reports.swaps import swap_parts
 from guahao.web.administration.reports.tickets import ticket_routes

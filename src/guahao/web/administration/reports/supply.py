@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import date
 
 from guahao.flows.reports import reports as flows
-from guahao.flows.supply.sold_out import SoldOutGroup, SoldOut, sold_out
+from guahao.flows.supply.sold_out import SoldOut, SoldOutGroup, sold_out
 from guahao.sheets.write import Kind, Plain, Table
 from guahao.store.reports.scope import Key, Name
 from guahao.store.reports.supply import Axis, Fill
@@ -217,7 +217,9 @@ def _by_group(page: StaffPage, asked: ReportRequest, found: SoldOut) -> Part:
     )
 
 
-def _group_chart(page: StaffPage, asked: ReportRequest, found: SoldOut, groups: list[SoldOutGroup]) -> Chart:
+def _group_chart(
+    page: StaffPage, asked: ReportRequest, found: SoldOut, groups: list[SoldOutGroup]
+) -> Chart:
     """Return a chart of four steps, the darker the faster."""
     steps = [
         ("fast_1", page.say("1分钟内"), slice(0, 1)),

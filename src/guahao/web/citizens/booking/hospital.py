@@ -66,7 +66,9 @@ async def _hospital(page: Page) -> ASGIApp:
 def grouped(found: list[DepartmentView]) -> list[DepartmentGroup]:
     """Group departments by first level; first-level departments without members are left out."""
     groups = {
-        department.id: DepartmentGroup(department) for department in found if department.parent_id is None
+        department.id: DepartmentGroup(department)
+        for department in found
+        if department.parent_id is None
     }
     for department in found:
         if department.parent_id in groups:

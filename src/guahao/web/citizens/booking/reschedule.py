@@ -11,7 +11,7 @@ from litestar.types import ASGIApp
 from guahao.flows.booking.appointments import own_appointment
 from guahao.flows.booking.desk import Busy, NotBooked, NotDecided, OutcomeUnknown, TooFast
 from guahao.flows.booking.rescheduling import Rescheduled, RescheduleRequest, places_instead
-from guahao.rules.booking.rescheduling import RescheduleRefusal, NotRescheduled
+from guahao.rules.booking.rescheduling import NotRescheduled, RescheduleRefusal
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
 from guahao.rules.people.logins import AccountLoginRefusal, LoginRefused

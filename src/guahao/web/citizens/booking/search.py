@@ -38,7 +38,9 @@ async def _search(page: Page) -> ASGIApp:
         raise ProblemError("too_many_requests", retry_after_seconds=wait_seconds)
     found = await search(
         platform,
-        SearchRequest(asked["q"], asked["district"], asked["grade"], only_open=asked["open"] == "1"),
+        SearchRequest(
+            asked["q"], asked["district"], asked["grade"], only_open=asked["open"] == "1"
+        ),
         1 if is_whole else number,
         NEAREST_MAX if is_whole else ANSWERS if page.elder else PAGE,
     )

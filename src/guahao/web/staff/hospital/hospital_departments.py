@@ -54,7 +54,11 @@ async def _ask_new(page: StaffPage) -> ASGIApp:
 
 
 async def _new_form(
-    page: StaffPage, place: HospitalContext, given: dict[str, str], refused: str = "", status: int = 200
+    page: StaffPage,
+    place: HospitalContext,
+    given: dict[str, str],
+    refused: str = "",
+    status: int = 200,
 ) -> ASGIApp:
     found = await flows.listed(page.services.platform, place.staff)
     return page.show(
@@ -190,7 +194,9 @@ async def _delete(page: StaffPage) -> ASGIApp:
     return await _after(page, place, outcome, page.say("已删除。"))
 
 
-def _hiding(page: StaffPage, place: HospitalContext, department: Department, reach: DepartmentReach) -> Act:
+def _hiding(
+    page: StaffPage, place: HospitalContext, department: Department, reach: DepartmentReach
+) -> Act:
     name = page.names.name(department.name, department.name_en)
     return Act(
         page.say("{name}下平台？", name=name),
@@ -208,7 +214,9 @@ def _hiding(page: StaffPage, place: HospitalContext, department: Department, rea
     )
 
 
-def _deleting(page: StaffPage, place: HospitalContext, department: Department, reach: DepartmentReach) -> Act:
+def _deleting(
+    page: StaffPage, place: HospitalContext, department: Department, reach: DepartmentReach
+) -> Act:
     name = page.names.name(department.name, department.name_en)
     return Act(
         page.say("删除{name}？", name=name),

@@ -88,7 +88,9 @@ async def _show(page: StaffPage) -> ASGIApp:
     return await _report(page, await place_of(page))
 
 
-async def _report(page: StaffPage, place: HospitalContext, refused: str = "", status: int = 200) -> ASGIApp:
+async def _report(
+    page: StaffPage, place: HospitalContext, refused: str = "", status: int = 200
+) -> ASGIApp:
     report = await _found(page, place)
     kinds = Counter(one.kind for one in report.differences)
     kind = next((kind for kind in kinds if kind.value == page.query("kind")), None)

@@ -183,7 +183,9 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
     return page.redirect(f"{place.address}/release")
 
 
-def _withdrawing(page: StaffPage, place: HospitalContext, overview: ModesOverview, found: Decision) -> Act:
+def _withdrawing(
+    page: StaffPage, place: HospitalContext, overview: ModesOverview, found: Decision
+) -> Act:
     others = [row.mode for row in overview.decisions if row.id != found.id]
     mode = found.mode
     after = mode_of(others, mode.department_id, mode.title, mode.holds_from)
