@@ -168,7 +168,7 @@ def world(*asked: BookingRequest, **facts: object) -> World:
     known = {
         "sessions": {1: TriedSession(session(), None)},
         "accounts": {1: OWNER.id, 2: OWNER.id},
-        "lives": [],
+        "histories": [],
         "rules": {1: [(date.min, HospitalRules())]},
     }
     recorded = [Recorded(one, BOOKED, None) for one in asked]
