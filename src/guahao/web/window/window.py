@@ -103,7 +103,8 @@ def _verdict(
                 when=page.time(answer.retry_from),
             ),
         )
-    return WindowAnswer(False, _HEADLINES[answer.reason].of(page.language), page.refusal(answer).text)
+    headline = _HEADLINES[answer.reason].of(page.language)
+    return WindowAnswer(False, headline, page.refusal(answer).text)
 
 
 async def _ask_to_correct(page: StaffPage) -> ASGIApp:
