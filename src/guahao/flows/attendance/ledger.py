@@ -19,7 +19,7 @@ from guahao.rules.attendance.ledger import (
 )
 from guahao.rules.attendance.penalties import Suspension, suspensions_by_date
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.kernel.text import prose
+from guahao.rules.kernel.reasons import stated_reason
 from guahao.rules.staff.staff import Staff
 from guahao.store.attendance import ledger as store
 from guahao.store.attendance.ledger import LedgerDecision, LedgerEntry, Suspended
@@ -31,7 +31,6 @@ from guahao.store.messages import messages
 from guahao.store.people import patients as patient_store
 
 PAGE_SIZE = 50
-REASON_MAX = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ async def excuse(
     platform: Platform, by: Staff, appointment_id: int, reason: str
 ) -> int | Refused[ExcuseRefusal]:
     """Excuse a no-show (申诉) with a reason; return the patient's id, who is notified."""
-    reason = prose(reason)[:REASON_MAX]
+    reason = stated_reason(reason) or ""
     async with acting(platform, by.who) as act:
         locked, facts = await _facts(act.tx, appointment_id, reason)
         refusal = decide_excuse(facts)
@@ -99,7 +98,7 @@ async def withdraw_excuse(
     platform: Platform, by: Staff, appointment_id: int, reason: str
 ) -> int | Refused[ExcuseRefusal]:
     """Withdraw an excuse: the no-show counts again; return the patient's id, who is notified."""
-    reason = prose(reason)[:REASON_MAX]
+    reason = stated_reason(reason) or ""
     async with acting(platform, by.who) as act:
         locked, facts = await _facts(act.tx, appointment_id, reason)
         refusal = decide_withdrawal(facts)

@@ -20,7 +20,7 @@ from guahao.rules.attendance.unverified import (
     decide_confirmation,
 )
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.kernel.text import prose
+from guahao.rules.kernel.reasons import stated_reason
 from guahao.rules.staff.staff import Staff
 from guahao.store.attendance import penalties as penalty_store
 from guahao.store.attendance import unverified as store
@@ -28,8 +28,6 @@ from guahao.store.attendance import window as window_store
 from guahao.store.attendance.unverified import UnverifiedHospital, UnverifiedSession
 from guahao.store.attendance.window import DayEntry
 from guahao.store.booking.appointments import lock_sessions
-
-REASON_MAX = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ async def confirm(
 
     That nobody came at all has to be said: a form sent too soon must not punish everybody.
     """
-    reason = prose(reason)[:REASON_MAX]
+    reason = stated_reason(reason) or ""
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         session = await window_store.session_of_day(act.tx, hospital_id, session_id)

@@ -9,7 +9,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.call_centre.calls import CallRefusal, decide_service
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.kernel.text import prose
+from guahao.rules.kernel.reasons import stated_reason
 from guahao.rules.staff.staff import Staff
 from guahao.store.call_centre import calls
 
@@ -28,8 +28,8 @@ async def reschedule_for_caller(
 
     The desk writes the entry in the audit trail, with the reason, in the transaction of the act.
     """
-    why = prose(reason)
-    if not why:
+    why = stated_reason(reason)
+    if why is None:
         return Refused(CallRefusal.REASON_NEEDED)
     async with platform.db.transaction() as tx:
         call = await calls.lock_own(tx, by.id, call_id)

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.kernel.text import prose
 from guahao.rules.people.account_reviews import ReviewDecision, ReviewRefusal, decide_review
 from guahao.rules.staff.staff import Staff
 from guahao.store.people import account_reviews as store
@@ -76,7 +77,7 @@ async def _decide(
     until: date | None,
     reason: str,
 ) -> AccountReview | Refused[ReviewRefusal]:
-    reason = reason.strip()
+    reason = prose(reason)
     async with acting(platform, by.who) as act:
         review = await store.lock(act.tx, review_id)
         refusal = decide_review(review, decision, reason, until, act.now.date())

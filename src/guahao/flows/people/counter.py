@@ -25,7 +25,8 @@ from guahao.flows.people.moving import (
 )
 from guahao.flows.people.patients import record_consent, register_in
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.kernel.text import NameFault, person_name, prose, same_name
+from guahao.rules.kernel.reasons import stated_reason
+from guahao.rules.kernel.text import NameFault, person_name, same_name
 from guahao.rules.people.consent import Consent, check_consent
 from guahao.rules.people.counter import (
     CounterRefusal,
@@ -263,7 +264,8 @@ async def check(
 
     The person names the registered phone.
     """
-    if not prose(reason):
+    stated = stated_reason(reason)
+    if stated is None:
         return Refused(CounterRefusal.REASON_NEEDED)
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         in_hand = _unseal(platform, by, sealed, act.now)
@@ -295,7 +297,7 @@ async def check(
         await act.record(
             "correct_name" if renamed else "check_person",
             ("patient", patient_id),
-            reason=prose(reason),
+            reason=stated,
         )
     return person.patient
 

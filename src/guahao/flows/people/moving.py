@@ -27,6 +27,7 @@ from guahao.flows.people.logins import end_logins
 from guahao.flows.people.patients import register_in
 from guahao.rules.call_centre.calls import CallRefusal, decide_service
 from guahao.rules.kernel.outcomes import DONE, Done, Refused
+from guahao.rules.kernel.reasons import stated_reason
 from guahao.rules.kernel.text import NameFault, compact, person_name, prose
 from guahao.rules.people.identity import Document, valid_document
 from guahao.rules.people.moving import (
@@ -322,10 +323,11 @@ async def decide_move(
     platform: Platform, by: Staff, move_id: int, reason: str, *, approve: bool
 ) -> Moved | Done | Refused[MoveRefusal]:
     """Approve or reject a request by the hotline, as its second member of staff."""
-    if not prose(reason):
+    stated = stated_reason(reason)
+    if stated is None:
         return Refused(MoveRefusal.REASON_NEEDED)
     if approve:
-        return await carry_out(platform, by, move_id, reason=prose(reason))
+        return await carry_out(platform, by, move_id, reason=stated)
     async with acting(platform, by.who) as act:
         move = await store.lock(act.tx, platform.vault, move_id)
         refusal = decide_approval(move, by, act.now)
@@ -336,7 +338,7 @@ async def decide_move(
         await act.record(
             "reject_move",
             ("patient", move.patient.id),
-            reason=prose(reason),
+            reason=stated,
             detail={"move": move_id},
         )
     return DONE

@@ -20,7 +20,7 @@ from guahao.rules.kernel.policies import (
     PolicyRefusal,
     changed_numbers,
 )
-from guahao.rules.kernel.text import prose
+from guahao.rules.kernel.reasons import stated_reason
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.policy.changing import (
     PolicyChangeRefusal,
@@ -34,7 +34,6 @@ from guahao.store.kernel.db import Tx
 from guahao.store.policy import policies as store
 from guahao.store.policy.policies import PolicyEntry
 
-REASON_MAX = 200  # characters
 _PERSONS_A_CHUNK = 200
 
 
@@ -98,7 +97,7 @@ async def change(
 
     `seen`: the version on which it was decided; if another has been set since, nothing changes.
     """
-    reason = prose(reason)[:REASON_MAX]
+    reason = stated_reason(reason) or ""
     async with acting(platform, by.who) as opened:
         act, found = await _locked(opened)
         seen_current = found.version == seen
@@ -115,7 +114,7 @@ async def withdraw(
     platform: Platform, by: Staff, holds_from: date, reason: str, seen: str
 ) -> Done | Refused[PolicyChangeRefusal]:
     """Withdraw a policy that does not hold yet."""
-    reason = prose(reason)[:REASON_MAX]
+    reason = stated_reason(reason) or ""
     async with acting(platform, by.who) as opened:
         act, found = await _locked(opened)
         seen_current = found.version == seen

@@ -22,7 +22,7 @@ from guahao.flows.supply.replacing import withdraw_of_sessions, withdraw_of_stop
 from guahao.rules.booking.booking import counted_since
 from guahao.rules.booking.stopping import decide_restore
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.kernel.text import prose
+from guahao.rules.kernel.reasons import stated_reason
 from guahao.rules.staff.staff import OfHospital, Staff
 from guahao.rules.supply.stops import (
     StopRefusal,
@@ -94,8 +94,8 @@ async def stop(
 
     `substitute`: another doctor of the title sees the patients in the same hours.
     """
-    reason = prose(reason)
-    if not reason:
+    stated = stated_reason(reason)
+    if stated is None:
         return Refused(StopRefusal.NO_REASON)
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         found = await _affected(act.tx, by, scope)
@@ -107,7 +107,7 @@ async def stop(
             platform.vault,
             by.own_hospital_id,
             by.who,
-            reason,
+            stated,
             scope,
             notify_at,
             substitute=substitute,
@@ -119,7 +119,7 @@ async def stop(
             **({"substitute": True} if substitute else {}),
         }
         subject = ("stop", stop_id)
-        await act.record("stop_sessions", subject, reason=reason, detail=detail)
+        await act.record("stop_sessions", subject, reason=stated, detail=detail)
     await _carry_out(platform, stop_id, by.own_hospital_id)
     return stop_id
 

@@ -13,7 +13,8 @@ from guahao.rules.booking.cancelling import decide_cancel
 from guahao.rules.kernel.facts import AppointmentFacts
 from guahao.rules.kernel.limits import Policy
 from guahao.rules.kernel.outcomes import CancelRefusal
-from guahao.rules.kernel.text import compact, prose
+from guahao.rules.kernel.reasons import stated_reason
+from guahao.rules.kernel.text import compact
 from guahao.rules.people.phones import valid_any_phone
 
 CALL_LASTS = timedelta(minutes=30)
@@ -116,7 +117,7 @@ def decide_service(call: CallFacts | None, at: datetime) -> CallRefusal | None:
 
 def decide_look(call: CallFacts | None, reason: str, at: datetime) -> CallRefusal | None:
     """Return why personal data is not shown in full, None where it is."""
-    return decide_service(call, at) if prose(reason) else CallRefusal.REASON_NEEDED
+    return decide_service(call, at) if stated_reason(reason) else CallRefusal.REASON_NEEDED
 
 
 def decide_verification(call: CallFacts | None, at: datetime, *, asks: bool) -> CallRefusal | None:
@@ -175,7 +176,7 @@ def decide_caller_cancel(
 
     By the law that holds for the patient's own cancellation, as the agent's.
     """
-    if not prose(facts.reason):
+    if stated_reason(facts.reason) is None:
         return CallRefusal.REASON_NEEDED
     refusal = decide_service(facts.call, at)
     if refusal is not None:

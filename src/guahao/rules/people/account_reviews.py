@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from guahao.rules.kernel.reasons import full_reason
+
 RESTRICTED_DAYS_MAX = 180
-REASON_LENGTHS = range(2, 201)
 
 
 class ReviewRefusal(StrEnum):
@@ -51,7 +52,7 @@ def decide_review(
         until is None or not 1 <= (until - today).days <= RESTRICTED_DAYS_MAX
     ):
         return ReviewRefusal.DATE_INVALID
-    if len(reason) not in REASON_LENGTHS:
+    if full_reason(reason) is None:
         return ReviewRefusal.REASON_NEEDED
     if review is None:
         return ReviewRefusal.UNKNOWN

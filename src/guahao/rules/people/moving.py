@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from guahao.rules.kernel.text import prose, same_name
+from guahao.rules.kernel.reasons import stated_reason
+from guahao.rules.kernel.text import same_name
 from guahao.rules.people.phones import Phone, valid_any_phone
 from guahao.rules.staff.staff import Staff, is_independent
 
@@ -68,7 +69,7 @@ def read_request(phone: str, reason: str) -> Phone | MoveRefusal:
     valid = valid_any_phone(phone)
     if valid is None:
         return MoveRefusal.PHONE_INVALID
-    return valid if prose(reason) else MoveRefusal.REASON_NEEDED
+    return valid if stated_reason(reason) else MoveRefusal.REASON_NEEDED
 
 
 def decide_person(

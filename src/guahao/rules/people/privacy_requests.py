@@ -16,7 +16,6 @@ OFFERED_FOR = timedelta(hours=24)
 DOWNLOADS = 3
 OPEN_FOR = timedelta(days=30)
 LOOK_UPS_AN_HOUR = 20
-REASON_LENGTHS = range(2, 201)
 
 
 class RequestRefusal(StrEnum):

@@ -23,13 +23,13 @@ from guahao.flows.people.privacy.records import (
     lock_subject,
 )
 from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.kernel.reasons import full_reason
 from guahao.rules.kernel.retention import ERASED_NAME
-from guahao.rules.kernel.text import NameFault, person_name, prose, same_name
+from guahao.rules.kernel.text import NameFault, person_name, same_name
 from guahao.rules.people.identity import valid_document
 from guahao.rules.people.own_data import ErasureRefusal
 from guahao.rules.people.privacy_requests import (
     OPEN_FOR,
-    REASON_LENGTHS,
     RequestRefusal,
     decide_filing,
     is_offered,
@@ -69,10 +69,11 @@ async def file_request(
 
     An unknown document and another name have one answer. Every try is counted and in the trail.
     """
-    named, typed = person_name(name), prose(reason)
+    named = person_name(name)
     if isinstance(named, NameFault):
         return named
-    if len(typed) not in REASON_LENGTHS:
+    typed = full_reason(reason)
+    if typed is None:
         return Refused(RequestRefusal.REASON_NEEDED)
     document = valid_document(id_type, id_no, platform.db.clock().date())
     async with acting(platform, by.who) as act:
@@ -118,8 +119,8 @@ async def approve(
     platform: Platform, by: Staff, request_id: int, reason: str
 ) -> Decided | Refused[RequestRefusal | ErasureRefusal]:
     """Approve another's request. An erasure that cannot be carried out now goes on waiting."""
-    typed = prose(reason)
-    if len(typed) not in REASON_LENGTHS:
+    typed = full_reason(reason)
+    if typed is None:
         return Refused(RequestRefusal.REASON_NEEDED)
     async with acting(platform, by.who) as act:
         seen = await store.by_id(act.tx, request_id)
@@ -181,8 +182,8 @@ async def download(
 async def _end(
     platform: Platform, by: Staff, request_id: int, reason: str, state: str
 ) -> Decided | Refused[RequestRefusal]:
-    typed = prose(reason)
-    if len(typed) not in REASON_LENGTHS:
+    typed = full_reason(reason)
+    if typed is None:
         return Refused(RequestRefusal.REASON_NEEDED)
     withdraws = state == "withdrawn"
     async with acting(platform, by.who) as act:

@@ -15,7 +15,8 @@ from guahao.flows.hospitals.files.term_reading import HEADINGS, KINDS, YES, norm
 from guahao.rules.hospitals.importing import FileRefusal
 from guahao.rules.hospitals.search_terms import WORD_MAX, SearchTerm, TermFacts, TermKind, listed
 from guahao.rules.kernel.outcomes import Done, Refused
-from guahao.rules.kernel.text import prose, search_text
+from guahao.rules.kernel.reasons import full_reason
+from guahao.rules.kernel.text import search_text
 from guahao.rules.staff.staff import Role
 from guahao.sheets.write import Column, Table, csv_file, workbook
 from guahao.web.administration.directory.uploads import (
@@ -37,7 +38,6 @@ _IMPORTED = "/staff/search-terms/imports/{import_id}"
 _FORM = "staff/search_term_import.html"
 _CSV = "text/csv; charset=utf-8"
 _LINES = frozenset({"also", "targets", "children"})
-_REASON_LENGTHS = range(2, 201)
 _TYPED_MAX = 80
 _WIDTHS = {"also": 60.0, "targets": 44.0, "children": 36.0, "name_en": 22.0}
 
@@ -152,10 +152,10 @@ def _read_form(page: StaffPage) -> TermFacts | None:
 
 
 async def _add(page: StaffPage) -> ASGIApp:
-    facts, reason = _read_form(page), prose(page.form.get("reason", ""))
+    facts, reason = _read_form(page), full_reason(page.form.get("reason", ""))
     if facts is None:
         raise ProblemError("bad_request")
-    if len(reason) not in _REASON_LENGTHS:
+    if reason is None:
         return _form(page, None, page.form, page.say("请写明原因，2到200个字。"), 422)
     outcome = await flows.add(page.services.platform, page.staff, facts, reason)
     if isinstance(outcome, Refused):
@@ -165,10 +165,11 @@ async def _add(page: StaffPage) -> ASGIApp:
 
 
 async def _change(page: StaffPage) -> ASGIApp:
-    term, facts, reason = await _found(page), _read_form(page), prose(page.form.get("reason", ""))
+    term, facts = await _found(page), _read_form(page)
+    reason = full_reason(page.form.get("reason", ""))
     if facts is None:
         raise ProblemError("bad_request")
-    if len(reason) not in _REASON_LENGTHS:
+    if reason is None:
         return _form(page, term, page.form, page.say("请写明原因，2到200个字。"), 422)
     seen = page.form.get("version", "")
     outcome = await flows.change(page.services.platform, page.staff, term.id, seen, facts, reason)
@@ -279,8 +280,8 @@ async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASG
 
 async def _confirm(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "import_id", "not_found")
-    reason = prose(page.form.get("reason", ""))
-    if len(reason) not in _REASON_LENGTHS:
+    reason = full_reason(page.form.get("reason", ""))
+    if reason is None:
         return await _preview(page, page.say("请写明原因，2到200个字。"), 422)
     seen = page.form.get("version", "")
     outcome = await files.confirm(page.services.platform, page.staff, id, seen, reason)
