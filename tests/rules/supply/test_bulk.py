@@ -20,8 +20,11 @@ from guahao.rules.supply.bulk import (
     UndoFate,
     decide_copy,
     decide_undo,
+    refused_act,
     refused_act_undo,
     refused_change,
+    refused_dates,
+    refused_number,
     refused_weeks,
 )
 from guahao.rules.supply.calendar import CalendarDay, CalendarSource
@@ -153,6 +156,46 @@ def test_undoing_a_change_that_changed_nothing_restores_nothing() -> None:
 
 def test_the_bounds_of_an_act_on_many_sessions() -> None:
     assert (SESSIONS_MAX, TARGETS_MAX, timedelta(hours=24)) == (2000, 12, UNDO_FOR)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "refused"),
+    [
+        (DAY, DAY - timedelta(1), BulkRefusal.DATES),
+        (TODAY - timedelta(2), TODAY - timedelta(1), BulkRefusal.DATES),
+        (TODAY - timedelta(2), TODAY, None),
+        (DAY, DAY, None),
+    ],
+)
+def test_sessions_are_changed_of_dates_that_are_not_over(
+    first: date, last: date, refused: BulkRefusal | None
+) -> None:
+    assert refused_dates(first, last, TODAY) is refused
+
+
+@pytest.mark.parametrize(
+    ("sessions", "refused"),
+    [(2001, BulkRefusal.TOO_MANY), (2000, None), (1, None), (0, BulkRefusal.NOTHING)],
+)
+def test_an_act_is_on_some_sessions_and_not_too_many(
+    sessions: int, refused: BulkRefusal | None
+) -> None:
+    assert refused_number(sessions) is refused
+
+
+@pytest.mark.parametrize(
+    ("differing", "seen_current", "refused"),
+    [
+        (0, False, BulkRefusal.CHANGED_MEANWHILE),
+        (1, False, BulkRefusal.CHANGED_MEANWHILE),
+        (0, True, BulkRefusal.NOTHING),
+        (1, True, None),
+    ],
+)
+def test_an_act_does_what_was_shown_and_something(
+    differing: int, seen_current: bool, refused: BulkRefusal | None
+) -> None:
+    assert refused_act(differing, seen_current=seen_current) is refused
 
 
 def test_a_week_is_copied_to_a_few_others() -> None:

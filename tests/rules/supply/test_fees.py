@@ -16,6 +16,7 @@ from guahao.rules.supply.fees import (
     decide_fee,
     listed_fee,
     refused_fee,
+    refused_same,
 )
 
 TODAY = date(2026, 11, 30)
@@ -45,6 +46,21 @@ def test_a_fee_holds_from_tomorrow_or_later_within_a_year(
 ) -> None:
     fee = replace(FEE, **changes)  # type: ignore[arg-type]
     assert refused_fee(fee, TODAY, TITLES) is refused
+
+
+@pytest.mark.parametrize(
+    ("listed", "reached", "refused"),
+    [
+        (5000, 0, FeeRefusal.NO_CHANGE),
+        (5000, 1, None),
+        (6000, 0, None),
+        (None, 0, None),
+    ],
+)
+def test_a_fee_that_is_listed_already_changes_sessions_or_nothing(
+    listed: int | None, reached: int, refused: FeeRefusal | None
+) -> None:
+    assert refused_same(5000, listed, reached) is refused
 
 
 TERMS = SessionTerms(1, "医师", "", TOMORROW, "morning", time(8), time(12), 5000, 20)

@@ -26,6 +26,7 @@ from guahao.rules.supply.fees import (
     decide_fee,
     listed_fee,
     refused_fee,
+    refused_same,
 )
 from guahao.store.hospitals import titles
 from guahao.store.hospitals.hospital_rules import lock_hospital
@@ -95,8 +96,10 @@ async def preview(platform: Platform, by: Staff, fee: DatedFee) -> FeeReach | Re
     reach = FeeReach(
         effects.count(FeeEffect.FREE), effects.count(FeeEffect.TAKEN), effects.count(FeeEffect.OWN)
     )
-    is_same = listed_fee(dated, fee.title, fee.holds_from) == fee.fee_fen
-    return Refused(FeeRefusal.NO_CHANGE) if is_same and not reach.free else reach
+    refused = refused_same(
+        fee.fee_fen, listed_fee(dated, fee.title, fee.holds_from), reached=reach.free
+    )
+    return reach if refused is None else Refused(refused)
 
 
 async def change(
@@ -123,8 +126,9 @@ async def change(
                 session.id: session for session, effect in found if effect is FeeEffect.FREE
             }
         before = listed_fee(stored.fees, fee.title, fee.holds_from)
-        if before == fee.fee_fen and not following:
-            return Refused(FeeRefusal.NO_CHANGE)
+        refused = refused_same(fee.fee_fen, before, reached=len(following))
+        if refused is not None:
+            return Refused(refused)
         await changes.change_sessions(
             act.tx,
             {

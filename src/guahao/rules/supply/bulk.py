@@ -79,6 +79,29 @@ class Change:
         )
 
 
+def refused_dates(first: date, last: date, today: date) -> BulkRefusal | None:
+    """Return why sessions of these dates, both included, are not changed."""
+    return BulkRefusal.DATES if last < first or last < today else None
+
+
+def refused_number(sessions: int) -> BulkRefusal | None:
+    """Return why an act on so many sessions is not shown."""
+    if sessions > SESSIONS_MAX:
+        return BulkRefusal.TOO_MANY
+    return None if sessions else BulkRefusal.NOTHING
+
+
+def refused_act(differing: int, *, seen_current: bool) -> BulkRefusal | None:
+    """Return why an act that was shown is not done.
+
+    `differing`: the sessions that it changes or makes. `seen_current`: whether what was shown is
+    what would be done.
+    """
+    if not seen_current:
+        return BulkRefusal.CHANGED_MEANWHILE
+    return None if differing else BulkRefusal.NOTHING
+
+
 def refused_change(change: Change) -> BulkRefusal | None:
     """Return why no session is given this change: it is none, or a number is out of range."""
     if change == Change():

@@ -70,6 +70,11 @@ def refused_fee(fee: DatedFee, today: date, titles: Collection[str]) -> FeeRefus
     return None if first <= fee.holds_from <= last else FeeRefusal.DATE
 
 
+def refused_same(fee_fen: int, listed: int | None, reached: int) -> FeeRefusal | None:
+    """Return why a change of the list is none: the fee is listed already and reaches no session."""
+    return FeeRefusal.NO_CHANGE if listed == fee_fen and not reached else None
+
+
 def decide_fee(
     session: PricedSession, fee_fen: int, list_fees: Collection[int], today: date
 ) -> FeeEffect | None:

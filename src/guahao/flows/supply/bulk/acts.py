@@ -27,8 +27,11 @@ from guahao.rules.supply.bulk import (
     UndoFate,
     decide_copy,
     decide_undo,
+    refused_act,
     refused_act_undo,
     refused_change,
+    refused_dates,
+    refused_number,
     refused_weeks,
 )
 from guahao.rules.supply.changes import (
@@ -105,15 +108,15 @@ async def change(
         found = await _decide_change(act.tx, by, selection, change, lock=True)
         if isinstance(found, Refused):
             return found
-        if change_version(found) != version:
-            return Refused(BulkRefusal.CHANGED_MEANWHILE)
         differing = {
             session.id: session.after
             for session in found
             if session.outcome is UpsertResult.CHANGED
         }
-        if not differing:
-            return Refused(BulkRefusal.NOTHING)
+        seen_current = change_version(found) == version
+        refused = refused_act(len(differing), seen_current=seen_current)
+        if refused is not None:
+            return Refused(refused)
         async with returning_places(act.tx, platform, list(differing), Cause.CAPACITY_RAISED):
             await changes.change_sessions(act.tx, differing)
         saved = await _save(
@@ -145,16 +148,14 @@ def change_version(found: Sequence[ChangedSession]) -> str:
 async def _decide_change(
     tx: Tx, by: Staff, selection: Selection, change: Change, *, lock: bool
 ) -> list[ChangedSession] | Refused[BulkRefusal]:
-    if selection.last < selection.first or selection.last < tx.now.date():
-        return Refused(BulkRefusal.DATES)
-    refused = refused_change(change)
+    refused = refused_dates(selection.first, selection.last, tx.now.date())
+    refused = refused or refused_change(change)
     if refused is not None:
         return Refused(refused)
     ids = await store.selected(tx, by.own_hospital_id, selection, SESSIONS_MAX + 1)
-    if len(ids) > SESSIONS_MAX:
-        return Refused(BulkRefusal.TOO_MANY)
-    if not ids:
-        return Refused(BulkRefusal.NOTHING)
+    refused = refused_number(len(ids))
+    if refused is not None:
+        return Refused(refused)
     if lock:
         await lock_sessions(tx, ids)
     facts = await changes.facts_by_id(tx, ids, by.own_hospital_id)
@@ -192,11 +193,10 @@ async def copy(
         found = await _decide_copy(act.tx, by, plan)
         if isinstance(found, Refused):
             return found
-        if copy_version(found) != version:
-            return Refused(BulkRefusal.CHANGED_MEANWHILE)
         new = [session.wanted for session in found if session.outcome is CopyFate.NEW]
-        if not new:
-            return Refused(BulkRefusal.NOTHING)
+        refused = refused_act(len(new), seen_current=copy_version(found) == version)
+        if refused is not None:
+            return Refused(refused)
         ids = await store.add_sessions(act.tx, hospital_id, new)
         await new_places(act.tx, platform, ids)
         made = await changes.facts_by_id(act.tx, ids, hospital_id)
@@ -231,10 +231,9 @@ async def _decide_copy(
         for session in week
         if not session.stopped and plan.title in (None, session.clinic.title)
     ]
-    if not sources:
-        return Refused(BulkRefusal.NOTHING)
-    if len(sources) * len(plan.targets) > SESSIONS_MAX:
-        return Refused(BulkRefusal.TOO_MANY)
+    refused = refused_number(len(sources) * len(plan.targets))
+    if refused is not None:
+        return Refused(refused)
     offered, listed = await _offered(tx), await fees.dated(tx, hospital_id)
     found: list[CopiedSession] = []
     for monday in sorted(set(plan.targets)):
