@@ -31,7 +31,7 @@ from guahao.flows.supply.bulk.weekly import Added, WeeklyPlan
 from guahao.flows.supply.feeding import WantedSession, publish_sessions
 from guahao.flows.supply.following import Following
 from guahao.flows.supply.imports import importing
-from guahao.flows.supply.timetables import SessionChange
+from guahao.flows.supply.timetables import AddedSession, SessionChange
 from guahao.rules.kernel.limits import CITY_TIME, Policy
 from guahao.rules.kernel.outcomes import DONE, Refused
 from guahao.rules.staff.staff import Role, Staff
@@ -304,9 +304,8 @@ async def test_a_city_without_draws_gives_it_to_the_fastest(
 
 async def late_by_form(at: Place) -> None:
     clinic = Clinic("普通门诊", "", "afternoon", None, None, 5000, 2)
-    assert isinstance(
-        await timetables.add_session(at.platform, at.by, at.department_id, DAY, clinic), int
-    )
+    added = await timetables.add_session(at.platform, at.by, at.department_id, DAY, clinic)
+    assert isinstance(added, AddedSession)
 
 
 async def late_by_the_whole_list(at: Place) -> None:

@@ -18,12 +18,12 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply.imports import importing, reading
 from guahao.flows.supply.imports.reading import Found, find_tables, read_row
 from guahao.notices.outbox import OutboxGateway
+from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.outcomes import DONE, Refused
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.changes import Clinic
 from guahao.rules.supply.importing import ImportRefusal
-from guahao.rules.supply.planning import PERIOD_BEGINS
 from guahao.sheets.book import Book, Limits
 from guahao.sheets.unpack import unpack
 from guahao.store.kernel.db import Row
@@ -279,6 +279,43 @@ async def test_an_operators_file_with_a_wrong_cell_changes_nothing(platform: Pla
     assert await sessions(platform) == before
 
 
+# Hours ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "overlap"),
+    [
+        # Starts alone are time slots: each takes its start for certain, and no more.
+        ("08:00,", "08:30,", False),
+        ("08:00,09:00", "09:00,", False),
+        ("08:00,", "07:00,08:00", False),
+        ("08:00,09:00", "08:30,", True),
+        ("08:30,", "08:00,09:00", True),
+        ("08:00,09:00", "08:30,09:30", True),
+    ],
+)
+async def test_a_start_without_an_end_overlaps_what_holds_its_start(
+    platform: Platform, first: str, second: str, overlap: bool
+) -> None:
+    by = await scheduler(platform)
+    rows = [NEW.format(code="", what="x").replace(",,,", f",{hours},") for hours in (first, second)]
+    one_file = await sent(platform, by, "".join(rows))
+    await importing.carry_out(platform, one_file)
+    assert await faults(platform, one_file) == (["overlap"] if overlap else [])
+    before = await checked(platform, by, rows[0])
+    await importing.confirm(platform, by, before)
+    await importing.carry_out(platform, before)
+    after = await sent(platform, by, rows[1])
+    await importing.carry_out(platform, after)
+    assert await faults(platform, after) == (["overlaps_plan"] if overlap else [])
+
+
+async def faults(platform: Platform, import_id: int) -> list[str]:
+    report = await importing.report(platform, None, import_id)
+    assert report is not None
+    return [fault.word for fault in report.faults]
+
+
 # Out and in again ---------------------------------------------------------------------------------
 
 TODAY = date(2026, 11, 30)
@@ -291,13 +328,13 @@ DEPARTMENT = ImportDepartment(7, 1, "03.04", "心血管内科", is_head=False, o
 
 @st.composite
 def exported(draw: st.DrawFn) -> ExportedSession:
-    period = draw(st.sampled_from(sorted(PERIOD_BEGINS)))
-    first, last = (one.hour * 60 + one.minute for one in PERIOD_BEGINS[period])
+    period = draw(st.sampled_from(PERIODS))
     hours: tuple[time | None, time | None] = (None, None)
     if draw(st.booleans()):
-        start = draw(st.integers(first, last - 1))
-        end = draw(st.integers(start + 1, 24 * 60 - 1))
-        hours = (time(*divmod(start, 60)), time(*divmod(end, 60)))
+        # Also outside its period: a session keeps the hours that it has.
+        start = draw(st.integers(0, 24 * 60 - 2))
+        end = draw(st.none() | st.integers(start + 1, 24 * 60 - 1))
+        hours = (time(*divmod(start, 60)), None if end is None else time(*divmod(end, 60)))
     clinic = Clinic(
         draw(PRINTABLE.filter(bool)),
         draw(PRINTABLE),

@@ -16,7 +16,7 @@ from guahao.flows.supply import timetables as plans
 from guahao.flows.supply.bulk import weekly
 from guahao.flows.supply.bulk.weekly import Added, PlanRefused, WeeklyPlan
 from guahao.flows.supply.following import Following
-from guahao.flows.supply.timetables import SessionChange
+from guahao.flows.supply.timetables import AddedSession, SessionChange
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.changes import Clinic, SessionRefusal, SessionRefused
@@ -163,10 +163,10 @@ async def test_places_lowered_while_people_book_are_sold_once(platform: Platform
 
 async def test_a_single_session_is_added_for_tomorrow_or_later(platform: Platform) -> None:
     by, department_id, _ = await hospital(platform)
-    session_id = await plans.add_session(platform, by, department_id, TUESDAY, CLINIC)
-    assert isinstance(session_id, int)
-    assert await plans.session(platform, by, session_id) == PlannedSession(
-        session_id, department_id, None, TUESDAY, 0, False, CLINIC
+    added = await plans.add_session(platform, by, department_id, TUESDAY, CLINIC)
+    assert isinstance(added, AddedSession)
+    assert await plans.session(platform, by, added.id) == PlannedSession(
+        added.id, department_id, None, TUESDAY, 0, False, CLINIC
     )
     today = TUESDAY - timedelta(days=1)
     refused = await plans.add_session(platform, by, department_id, today, CLINIC)
@@ -192,7 +192,8 @@ async def test_what_no_clinic_may_be(
     assert isinstance(added, PlanRefused)
     assert added.reason is refused
     outcome = await plans.add_session(platform, by, department_id, THURSDAY, clinic)
-    assert outcome == Refused(refused)
+    of_session = SessionRefused(SessionRefusal.HOURS)
+    assert outcome == (of_session if refused is PlanRefusal.HOURS else Refused(refused))
 
 
 async def test_another_hospitals_plans_are_out_of_reach(platform: Platform) -> None:

@@ -44,6 +44,7 @@ TERMS = SessionTerms(1, TITLE, "高血压", DAY, "morning", time(8), time(10), 8
 OPEN = CalendarDay(DAY, 4, CalendarSource.WEEKDAY)
 OFF = CalendarDay(DAY, None, CalendarSource.CITY)
 LATER = replace(TERMS, starts_at=time(9))
+NEXT_SLOT = replace(TERMS, starts_at=time(10), ends_at=time(12))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,11 @@ LATER = replace(TERMS, starts_at=time(9))
         (TERMS, OPEN, [replace(TERMS, capacity=5, fee_fen=1)], CopyFate.EXISTS),
         (TERMS, OFF, [TERMS], CopyFate.EXISTS),
         (TERMS, OPEN, [LATER], CopyFate.COLLIDES),
+        (TERMS, OPEN, [NEXT_SLOT, LATER], CopyFate.COLLIDES),
+        (TERMS, OPEN, [replace(LATER, starts_at=None, ends_at=None)], CopyFate.COLLIDES),
+        (TERMS, OPEN, [NEXT_SLOT], CopyFate.NEW),
+        (replace(TERMS, period="afternoon"), OPEN, [], SessionRefusal.OUTSIDE_PERIOD),
+        (replace(TERMS, ends_at=time(8)), OPEN, [], SessionRefusal.HOURS),
         (TERMS, OPEN, [replace(TERMS, period="evening")], CopyFate.NEW),
         (TERMS, OPEN, [replace(TERMS, specialty="冠心病")], CopyFate.NEW),
         (TERMS, OFF, [], CopyFate.DAY_OFF),

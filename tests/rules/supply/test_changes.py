@@ -21,6 +21,7 @@ from guahao.rules.supply.changes import (
     differences,
     refusals,
 )
+from guahao.rules.supply.hours import Hours
 
 TODAY = date(2026, 11, 30)
 TOMORROW = TODAY + timedelta(days=1)
@@ -34,6 +35,7 @@ STOPPED = replace(FREE, stopped=True)
 PAST = replace(FREE, terms=replace(TERMS, visit_date=TODAY - timedelta(days=1)))
 OF_TODAY = replace(FREE, terms=replace(TERMS, visit_date=TODAY))
 UNLINKED = replace(FREE, linked=False)
+OLD_HOURS = replace(FREE, terms=replace(TERMS, starts_at=time(15), ends_at=time(16)))
 RETIRED = replace(FREE, terms=replace(TERMS, title="旧职称"))
 CREATED, CHANGED, UNCHANGED = UpsertResult.CREATED, UpsertResult.CHANGED, UpsertResult.UNCHANGED
 
@@ -41,6 +43,33 @@ CREATED, CHANGED, UNCHANGED = UpsertResult.CREATED, UpsertResult.CHANGED, Upsert
 @pytest.mark.parametrize(
     ("known", "changes", "outcome"),
     [
+        # In descending precedence.
+        (None, {"starts_at": None, "title": "神医"}, SessionRefusal.HOURS),
+        (None, {"ends_at": time(8), "visit_date": TODAY}, SessionRefusal.HOURS),
+        (STOPPED, {"starts_at": None}, SessionRefusal.HOURS),
+        (BOOKED, {"ends_at": time(7)}, SessionRefusal.HOURS),
+        (None, {"starts_at": time(15), "ends_at": time(14)}, SessionRefusal.HOURS),
+        (None, {"starts_at": time(15), "ends_at": None}, SessionRefusal.OUTSIDE_PERIOD),
+        (None, {"period": "afternoon", "title": "神医"}, SessionRefusal.OUTSIDE_PERIOD),
+        (FREE, {"period": "evening"}, SessionRefusal.OUTSIDE_PERIOD),
+        (BOOKED, {"period": "afternoon"}, SessionRefusal.OUTSIDE_PERIOD),
+        (STOPPED, {"period": "afternoon"}, SessionRefusal.OUTSIDE_PERIOD),
+        (None, {"ends_at": None}, CREATED),
+        (None, {"starts_at": None, "ends_at": None}, CREATED),
+        # What is stored keeps the hours that it has.
+        (OLD_HOURS, {"starts_at": time(15), "ends_at": time(16)}, UNCHANGED),
+        (OLD_HOURS, {"starts_at": time(15), "ends_at": time(16), "capacity": 3}, CHANGED),
+        (
+            replace(OLD_HOURS, linked=False),
+            {"starts_at": time(15), "ends_at": time(16), "fee_fen": 1},
+            CHANGED,
+        ),
+        (
+            OLD_HOURS,
+            {"starts_at": time(15), "ends_at": time(17)},
+            SessionRefusal.OUTSIDE_PERIOD,
+        ),
+        (OLD_HOURS, {}, CHANGED),
         (None, {}, CREATED),
         (None, {"visit_date": TOMORROW}, CREATED),
         (None, {"visit_date": TODAY}, SessionRefusal.PAST),
@@ -67,7 +96,7 @@ CREATED, CHANGED, UNCHANGED = UpsertResult.CREATED, UpsertResult.CHANGED, Upsert
         (BOOKED, {"visit_date": TOMORROW}, SessionRefusal.TOLD),
         (BOOKED, {"title": "医师"}, SessionRefusal.TOLD),
         (BOOKED, {"specialty": "x"}, SessionRefusal.TOLD),
-        (BOOKED, {"period": "afternoon"}, SessionRefusal.TOLD),
+        (BOOKED, {"period": "afternoon", "starts_at": time(11)}, SessionRefusal.TOLD),
         (BOOKED, {"starts_at": time(9)}, SessionRefusal.TOLD),
         (BOOKED, {"ends_at": None}, SessionRefusal.TOLD),
         # A cancelled booking binds the place and the day of its record, and nothing else.
@@ -96,11 +125,13 @@ def test_what_becomes_of_a_session(
 
 def test_every_reason_is_given_in_order_of_precedence() -> None:
     wanted = replace(TERMS, title="神医", visit_date=TODAY, fee_fen=1, capacity=4)
+    wanted = replace(wanted, ends_at=time(8))
     found = refusals(wanted, BOOKED, TITLES, TODAY)
     assert found == [
+        SessionRefused(SessionRefusal.HOURS),
         SessionRefused(SessionRefusal.TITLE_NOT_OFFERED),
         SessionRefused(SessionRefusal.PAST),
-        SessionRefused(SessionRefusal.TOLD, fields=("title", "visit_date", "fee_fen")),
+        SessionRefused(SessionRefusal.TOLD, fields=("title", "visit_date", "ends_at", "fee_fen")),
         SessionRefused(SessionRefusal.BELOW_BOOKED, booked=5),
     ]
     order = [*SessionRefusal]
@@ -111,6 +142,11 @@ def test_of_a_stopped_session_nothing_else_is_asked() -> None:
     wanted = replace(TERMS, fee_fen=1, capacity=4)
     stopped = replace(BOOKED, stopped=True)
     assert refusals(wanted, stopped, TITLES, TODAY) == [SessionRefused(SessionRefusal.STOPPED)]
+
+
+def test_the_hours_of_a_clinic_are_its_sessions() -> None:
+    assert TERMS.hours == Hours("morning", time(8), time(12))
+    assert LATER.hours == Hours("afternoon", time(14), time(16))
 
 
 LATER = Clinic("医师", "冠心病", "afternoon", time(14), time(16), 9000, 3)
@@ -134,6 +170,15 @@ def test_what_a_session_takes_over_of_its_timetables_change(
     session: StoredSession, taken_over: SessionTerms | SessionRefused
 ) -> None:
     assert decide_following(session, LATER, TODAY) == taken_over
+
+
+def test_old_hours_of_a_timetable_stay_with_the_sessions_that_have_them() -> None:
+    old = replace(LATER, period="morning")
+    assert decide_following(FREE, old, TODAY) == SessionRefused(SessionRefusal.OUTSIDE_PERIOD)
+    has_them = replace(FREE, terms=replace(TERMS, starts_at=time(14), ends_at=time(16)))
+    taken_over = decide_following(has_them, old, TODAY)
+    assert isinstance(taken_over, SessionTerms)
+    assert taken_over.capacity == 3
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
-"""Hours and departments that a hospital's own system may publish."""
+"""Departments that a hospital's own system may publish."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import time
 
 import pytest
 
@@ -12,18 +11,8 @@ from guahao.rules.supply.feeding import (
     ItemRefusal,
     PublishedDepartment,
     StoredDepartment,
-    are_hours,
     decide_department,
 )
-
-
-def test_hours_that_can_be() -> None:
-    assert are_hours(None, None)
-    assert are_hours(time(8), None)
-    assert are_hours(time(8), time(9))
-    assert not are_hours(None, time(9))
-    assert not are_hours(time(9), time(9))
-
 
 HEAD = PublishedDepartment("内科", "", None, on_platform=True)
 MEMBER = PublishedDepartment("心内科", "", 1, on_platform=True)

@@ -63,8 +63,46 @@ TIMETABLE = replace(
 )
 
 
-def conflict(word: RowRefusal, number: int | None = None, until: str | None = None) -> Conflict:
-    return Conflict("出诊", 7, word, number, None, until)
+def conflict(
+    word: RowRefusal,
+    number: int | None = None,
+    until: str | None = None,
+    since: str | None = None,
+) -> Conflict:
+    return Conflict("出诊", 7, word, number, since, until)
+
+
+NOT_OFFERED = conflict(RowRefusal.TITLE_NOT_OFFERED)
+OUTSIDE_MORNING = conflict(RowRefusal.OUTSIDE_PERIOD, since="05:00", until="12:59")
+OLD_HOURS = {"starts_at": time(15), "ends_at": time(16), "before_ends_at": time(16)}
+HOURS: list[tuple[dict[str, object], list[Conflict]]] = [
+    ({"starts_at": None}, [conflict(RowRefusal.END_WITHOUT_START)]),
+    ({"ends_at": time(8)}, [conflict(RowRefusal.END_BEFORE_START)]),
+    ({"starts_at": time(13), "ends_at": None}, [OUTSIDE_MORNING]),
+    ({"starts_at": time(13), "ends_at": time(14), "title": "神医"}, [OUTSIDE_MORNING, NOT_OFFERED]),
+    (
+        {"period": "afternoon"},
+        [conflict(RowRefusal.OUTSIDE_PERIOD, since="11:00", until="18:59")],
+    ),
+    ({"ends_at": None}, []),
+    ({"starts_at": None, "ends_at": None}, []),
+]
+
+
+@pytest.mark.parametrize(("changes", "conflicts"), HOURS)
+@pytest.mark.parametrize("is_weekly", [False, True])
+def test_a_new_row_has_hours_that_a_session_may_have(
+    changes: dict[str, object], conflicts: list[Conflict], is_weekly: bool
+) -> None:
+    row = replace(NEW_TIMETABLE if is_weekly else NEW_SESSION, **changes)  # type: ignore[arg-type]
+    assert decide_row(row, OFFERED, TODAY) == conflicts
+
+
+@pytest.mark.parametrize("is_weekly", [False, True])
+def test_what_is_planned_keeps_hours_that_no_new_row_gets(is_weekly: bool) -> None:
+    row = replace(TIMETABLE if is_weekly else FREE_SESSION, **OLD_HOURS)  # type: ignore[arg-type]
+    assert decide_row(row, OFFERED, TODAY) == []
+    assert decide_row(replace(row, ends_at=time(17)), OFFERED, TODAY) == [OUTSIDE_MORNING]
 
 
 @pytest.mark.parametrize(

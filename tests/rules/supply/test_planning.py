@@ -11,7 +11,6 @@ from guahao.rules.supply import planning
 from guahao.rules.supply.changes import PLANNED_DAYS, Clinic
 from guahao.rules.supply.planning import (
     PlanRefusal,
-    begins_within,
     decide_timetable_end,
     overlapping,
     refused_clinic,
@@ -67,17 +66,13 @@ def test_places_and_fees_have_bounds(
         ({"specialty": "心" * 41}, PlanRefusal.TITLE),
         ({"title": "", "specialty": "心" * 41}, PlanRefusal.TITLE),
         ({"period": "night"}, PlanRefusal.TITLE),
-        ({"ends_at": None}, None),
-        ({"starts_at": None, "ends_at": None}, None),
-        ({"starts_at": None}, PlanRefusal.HOURS),
-        ({"ends_at": time(8)}, PlanRefusal.HOURS),
-        ({"ends_at": time(7, 59)}, PlanRefusal.HOURS),
-        ({"ends_at": time(8, 1)}, None),
-        ({"ends_at": time(8), "capacity": -1}, PlanRefusal.HOURS),
-        ({"title": "", "ends_at": time(8)}, PlanRefusal.TITLE),
+        ({"title": "", "capacity": -1}, PlanRefusal.TITLE),
+        # Of its hours the law of sessions decides.
+        ({"starts_at": None}, None),
+        ({"ends_at": time(8)}, None),
     ],
 )
-def test_a_clinic_has_a_title_a_period_and_hours_in_order(
+def test_a_clinic_has_a_title_and_a_period(
     changes: dict[str, object], refused: PlanRefusal | None
 ) -> None:
     assert refused_clinic(replace(CLINIC, **changes)) is refused  # type: ignore[arg-type]
@@ -104,13 +99,71 @@ def test_a_timetable_begins_tomorrow_or_later_and_within_a_year(
     assert found == refused
 
 
+# In descending precedence.
+HOURS = pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"title": "", "ends_at": time(8)}, [PlanRefusal.TITLE, PlanRefusal.HOURS]),
+        ({"ends_at": time(8), "capacity": -1}, [PlanRefusal.HOURS, PlanRefusal.PLACES]),
+        ({"starts_at": None}, [PlanRefusal.HOURS]),
+        ({"ends_at": time(8)}, [PlanRefusal.HOURS]),
+        ({"ends_at": time(7, 59)}, [PlanRefusal.HOURS]),
+        ({"starts_at": time(13), "ends_at": time(14)}, [PlanRefusal.OUTSIDE_PERIOD]),
+        (
+            {"starts_at": time(13), "ends_at": None, "fee_fen": -1},
+            [PlanRefusal.OUTSIDE_PERIOD, PlanRefusal.FEE],
+        ),
+        ({"period": "afternoon"}, [PlanRefusal.OUTSIDE_PERIOD]),
+        ({"ends_at": time(8, 1)}, []),
+        ({"ends_at": None}, []),
+        ({"starts_at": None, "ends_at": None}, []),
+    ],
+)
+
+
+@HOURS
+def test_a_timetable_has_hours_that_a_session_may_have(
+    changes: dict[str, object], refused: list[PlanRefusal]
+) -> None:
+    clinic = replace(CLINIC, **changes)  # type: ignore[arg-type]
+    span = (TOMORROW, FURTHEST)
+    assert refused == timetable_refusals(
+        *(clinic, 1, span, TODAY), has_department=True, is_offered=True
+    )
+
+
+@HOURS
+def test_a_timetable_changes_to_hours_that_a_session_may_have(
+    changes: dict[str, object], refused: list[PlanRefusal]
+) -> None:
+    clinic = replace(CLINIC, **changes)  # type: ignore[arg-type]
+    days = (FURTHEST, FURTHEST)
+    found = timetable_change_refusals(
+        replace(CLINIC, starts_at=time(9)), clinic, days, TODAY, is_offered=True
+    )
+    assert found == refused
+
+
+def test_a_timetable_keeps_hours_that_no_clinic_gets_any_more() -> None:
+    old = replace(CLINIC, starts_at=time(15), ends_at=time(16))
+    days = (FURTHEST, FURTHEST)
+    dearer = replace(old, fee_fen=6000, capacity=3)
+    assert timetable_change_refusals(old, dearer, days, TODAY, is_offered=True) == []
+    longer = replace(old, ends_at=time(17))
+    assert timetable_change_refusals(old, longer, days, TODAY, is_offered=True) == [
+        PlanRefusal.OUTSIDE_PERIOD
+    ]
+
+
 def test_every_reason_against_a_timetable_is_given_in_order_of_precedence() -> None:
     found = timetable_refusals(
-        *(replace(CLINIC, capacity=-1), 0, (TODAY, TODAY), TODAY),
+        *(Clinic("", "", "morning", None, time(8), 1, -1), 0, (TODAY, TODAY), TODAY),
         has_department=False,
         is_offered=False,
     )
     assert found == [
+        PlanRefusal.TITLE,
+        PlanRefusal.HOURS,
         PlanRefusal.PLACES,
         PlanRefusal.DATES,
         PlanRefusal.UNKNOWN,
@@ -189,23 +242,6 @@ def test_a_timetable_can_end_from_today_on_and_only_earlier_than_planned(
     last: date, refused: PlanRefusal | None
 ) -> None:
     assert decide_timetable_end(FURTHEST, last, TODAY) is refused
-
-
-@pytest.mark.parametrize(
-    ("period", "first", "last"),
-    [
-        ("morning", time(5, 0), time(12, 59)),
-        ("afternoon", time(11, 0), time(18, 59)),
-        ("evening", time(16, 0), time(23, 59)),
-    ],
-)
-def test_each_period_has_hours_in_which_a_session_may_begin(
-    period: str, first: time, last: time
-) -> None:
-    assert begins_within(period, first)
-    assert begins_within(period, last)
-    assert not begins_within(period, first.replace(hour=first.hour - 1, minute=59))
-    assert not begins_within(period, last.replace(second=1))
 
 
 @pytest.mark.parametrize(

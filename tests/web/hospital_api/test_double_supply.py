@@ -14,7 +14,12 @@ from tests.web.scheduling.test_import import ROW, book, confirm, send, weekly, w
 from tests.web.scheduling.test_schedule import scheduler
 from tests.web.site import CHINESE, ENGLISH, Site, has_chinese
 
+from guahao.flows.supply import timetables
 from guahao.flows.supply.schedules import roll_forward
+from guahao.flows.supply.timetables import AddedSession
+from guahao.rules.staff.staff import Role, Staff
+from guahao.rules.supply.changes import Clinic
+from guahao.store.supply.feeding import lock_feed
 
 # What is published here is booked at once.
 pytestmark = pytest.mark.no_draws
@@ -176,6 +181,38 @@ async def test_a_session_that_was_changed_meanwhile_is_not_taken_over(
         "SELECT specialty, external_id FROM clinic_sessions WHERE visit_date = %s ORDER BY id",
         THURSDAY,
     ) == [("高血压", None), ("", "S1")]
+
+
+async def test_a_single_session_waits_for_what_the_hospitals_system_publishes(
+    site: Site, system: System
+) -> None:
+    """Added in the same moment, it is beside the published session, and the form says so."""
+    by = Staff(1, "scheduler", Role.SCHEDULER, system.hospital_id)
+    [[department_id]] = await ask(
+        site.platform, "SELECT id FROM departments WHERE external_id = 'D2'"
+    )
+    clinic = Clinic("主任医师", "", "morning", time(10), time(11), 8000, 20)
+    async with site.platform.db.transaction() as tx:
+        await lock_feed(tx, system.hospital_id)
+        adding = asyncio.create_task(
+            timetables.add_session(site.platform, by, department_id, THURSDAY, clinic)
+        )
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+        while not adding.done() and not await ask(site.platform, waiting):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        assert not adding.done()
+        await tx.do(
+            """
+            INSERT INTO clinic_sessions (hospital_id, external_id, department_id, title, visit_date,
+                                         period, starts_at, ends_at, fee_fen, capacity)
+            SELECT hospital_id, 'S9', id, '主任医师', %s, 'morning', '10:30', '12:00', 8000, 20
+            FROM departments WHERE id = %s
+            """,
+            (THURSDAY, department_id),
+        )
+    added = await adding
+    assert isinstance(added, AddedSession)
+    assert added.doubles
 
 
 async def test_of_several_the_earliest_is_named(site: Site, system: System) -> None:

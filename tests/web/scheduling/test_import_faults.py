@@ -147,7 +147,6 @@ BAD_SESSIONS = [
     Bad({"day": date(2200, 1, 1)}, "day", PlanFault.BEYOND_CALENDAR),
     Bad({"period": "全天"}, "period", CellFault.UNKNOWN_CHOICE),
     Bad({"period": None}, "period", CellFault.BLANK),
-    Bad({"start": time(8)}, "start", PlanFault.START_WITHOUT_END),
     Bad({"end": time(9)}, "end", PlanFault.END_WITHOUT_START),
     Bad({"start": time(9), "end": time(8)}, "end", PlanFault.END_BEFORE_START),
     Bad({"start": time(14), "end": time(15)}, "start", PlanFault.OUTSIDE_PERIOD),
@@ -172,6 +171,8 @@ BAD_SESSIONS = [
         "start",
         PlanFault.OVERLAPS_PLAN,
     ),
+    # Without an end it takes its start for certain.
+    Bad({"specialty": "有时间的", "start": time(8, 15)}, "start", PlanFault.OVERLAPS_PLAN),
     Bad({**BOOKED, "places": 1}, "places", PlanFault.BELOW_BOOKED),
 ]
 BAD_WEEKLY = [

@@ -147,6 +147,53 @@ async def test_a_single_session_is_added(site: Site) -> None:
 
 
 @pytest.mark.no_draws
+async def test_a_single_session_beside_the_same_clinic_is_added_and_the_page_says_so(
+    site: Site,
+) -> None:
+    reader, _ = await scheduler(site)
+    doubled = "现在号源加倍"
+    slots = [("14:00", "15:00"), ("15:00", "16:00")]
+    for starts_at, ends_at in slots:
+        await reader.go("/staff/schedule/once")
+        await reader.send(None, **ONCE, starts_at=starts_at, ends_at=ends_at)
+        assert "已添加" in reader.text
+        assert doubled not in reader.text
+    for hours in ({}, {"starts_at": "15:30"}, {"starts_at": "14:00", "ends_at": "15:00"}):
+        await reader.go("/staff/schedule/once")
+        await reader.send(None, **ONCE, **hours)
+        assert "已添加" in reader.text
+        assert doubled in reader.text
+    # What has no places, here or there, doubles nothing.
+    await reader.go("/staff/schedule/once")
+    await reader.send(None, **ONCE | {"capacity": "0"})
+    assert doubled not in reader.text
+    await change(site.platform, "UPDATE clinic_sessions SET capacity = 0")
+    await reader.go("/staff/schedule/once")
+    await reader.send(None, **ONCE)
+    assert doubled not in reader.text
+    assert await count(site.platform, "clinic_sessions", "visit_date = '2026-12-05'") == 7
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        ({"ends_at": "15:00"}, "结束时间须晚于开始时间"),
+        ({"starts_at": "15:00", "ends_at": "14:00"}, "结束时间须晚于开始时间"),
+        ({"starts_at": "8:00", "ends_at": "9:00"}, "下午门诊11:00–18:59"),
+    ],
+)
+async def test_a_single_session_has_hours_within_its_period(
+    site: Site, hours: dict[str, str], said: str
+) -> None:
+    reader, _ = await scheduler(site)
+    await reader.go("/staff/schedule/once")
+    await reader.send(None, **ONCE, **hours)
+    assert reader.page.status_code == 422
+    assert said in reader.text
+    assert await count(site.platform, "clinic_sessions", "visit_date = '2026-12-05'") == 0
+
+
+@pytest.mark.no_draws
 async def test_places_cannot_fall_below_what_is_booked_and_the_page_says_how_many(
     site: Site,
 ) -> None:

@@ -29,7 +29,6 @@ from guahao.rules.supply.feeding import (
     ItemRefusal,
     PublishedDepartment,
     StoredDepartment,
-    are_hours,
     decide_department,
 )
 from guahao.store.booking.appointments import lock_sessions
@@ -132,8 +131,6 @@ async def _publish_chunk(
             session = published.get(item.external_id)
             if item.external_id in seen:
                 plan.outcomes[place] = Outcome(ItemRefusal.TWICE)
-            elif not are_hours(item.starts_at, item.ends_at):
-                plan.outcomes[place] = Outcome(ItemRefusal.HOURS)
             elif session is not None and item.is_published(session):
                 plan.outcomes[place] = Outcome(UpsertResult.UNCHANGED, session.id)
                 plan.published[item.external_id] = session.session

@@ -22,10 +22,12 @@ from guahao.rules.staff.staff import OfHospital, Staff
 from guahao.rules.supply.changes import (
     Clinic,
     SessionRefused,
+    SessionTerms,
     UpsertResult,
     decide_session,
     terms_of,
 )
+from guahao.rules.supply.hours import may_overlap
 from guahao.rules.supply.planning import (
     ROLLED_DAYS,
     PlanRefusal,
@@ -38,8 +40,9 @@ from guahao.store.booking.appointments import lock_sessions
 from guahao.store.hospitals import departments as department_store
 from guahao.store.hospitals import titles
 from guahao.store.kernel.db import Tx
-from guahao.store.supply import changes, fees
+from guahao.store.supply import changes, feeding, fees
 from guahao.store.supply import timetables as store
+from guahao.store.supply.double_supply import beside_timetables
 from guahao.store.supply.timetables import PlannedSession, Timetable, TimetableChange
 
 
@@ -49,6 +52,14 @@ class WeekPlan:
 
     timetables: list[Timetable]
     sessions: list[PlannedSession]
+
+
+@dataclass(frozen=True, slots=True)
+class AddedSession:
+    """A session that was added; `doubles`: the same clinic was on offer at these hours already."""
+
+    id: int
+    doubles: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +187,17 @@ async def end(
 
 async def add_session(
     platform: Platform, by: Staff, department_id: int, visit_date: date, clinic: Clinic
-) -> int | Refused[PlanRefusal] | SessionRefused:
-    """Add a single session; return its id."""
+) -> AddedSession | Refused[PlanRefusal] | SessionRefused:
+    """Add a single session, also beside the same clinic at the same hours: nobody is named (S1).
+
+    Under the hospital's lock, as timetables are rolled out and its system's sessions published.
+    """
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         refused = refused_clinic(clinic)
         if refused is not None:
             return Refused(refused)
+        await feeding.lock_feed(act.tx, hospital_id)
         if not await store.has_department(act.tx, hospital_id, department_id):
             return Refused(PlanRefusal.UNKNOWN)
         offered = {title.name for title in await titles.listed(act.tx) if title.retired_at is None}
@@ -190,11 +205,25 @@ async def add_session(
         outcome = decide_session(wanted, None, offered, act.now.date())
         if isinstance(outcome, SessionRefused):
             return outcome
+        doubles = clinic.capacity > 0 and await _is_on_offer(act.tx, wanted)
         session_id = await store.add_session(act.tx, hospital_id, department_id, visit_date, clinic)
         await new_places(act.tx, platform, [session_id])
         detail = {"visit_date": visit_date, "after": asdict(clinic)}
         await act.record("add_session", ("clinic_session", session_id), detail=detail)
-        return session_id
+        return AddedSession(session_id, doubles)
+
+
+async def _is_on_offer(tx: Tx, wanted: SessionTerms) -> bool:
+    """Return whether the same clinic is on offer at hours that may overlap, or will be."""
+    day = wanted.visit_date
+    there = await store.sessions_between(tx, wanted.department_id, day, day)
+    is_there = any(
+        (known.clinic.title, known.clinic.specialty) == (wanted.title, wanted.specialty)
+        and may_overlap(known.clinic.hours, wanted.hours)
+        for known in there
+        if known.clinic.capacity and not known.stopped
+    )
+    return is_there or bool(await beside_timetables(tx, {"": wanted}))
 
 
 async def session(platform: Platform, by: Staff, session_id: int) -> PlannedSession | None:

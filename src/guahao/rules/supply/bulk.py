@@ -19,6 +19,7 @@ from guahao.rules.supply.changes import (
     decide_session,
     decide_withdrawal,
 )
+from guahao.rules.supply.hours import may_overlap
 from guahao.rules.supply.planning import PlanRefusal, refused_places
 
 SESSIONS_MAX = 2000  # in one act: it holds their locks until it commits
@@ -130,7 +131,8 @@ def decide_copy(
     """Decide what becomes of a copy on a date.
 
     `there`: the sessions of the department on that date. The same clinic at the same time is not
-    made twice; at another time in the same period it would double the supply, and is left out.
+    made twice; with another start and hours that overlap it would double the supply, and is left
+    out. Time slots one after the other are clinics of their own (docs/decisions/0019).
     """
     alike = [
         terms
@@ -145,7 +147,8 @@ def decide_copy(
         return outcome
     if day.is_off:
         return CopyFate.DAY_OFF
-    return CopyFate.COLLIDES if alike else CopyFate.NEW
+    collides = any(may_overlap(terms.hours, wanted.hours) for terms in alike)
+    return CopyFate.COLLIDES if collides else CopyFate.NEW
 
 
 def refused_act_undo(at: datetime, undone_at: datetime | None, now: datetime) -> BulkRefusal | None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.supply.hours import Hours, HoursFault, new_hours_fault
 
 PLANNED_DAYS = 366  # a later date is a slip of the keyboard
 
@@ -28,6 +29,8 @@ class UpsertResult(StrEnum):
 class SessionRefusal(StrEnum):
     """Why a session is not made or changed, in order of precedence."""
 
+    HOURS = "item_hours"
+    OUTSIDE_PERIOD = "item_outside_period"
     TITLE_NOT_OFFERED = "item_title_unknown"
     STOPPED = "item_stopped"
     PAST = "item_past"
@@ -59,6 +62,11 @@ class Clinic:
     fee_fen: int
     capacity: int
 
+    @property
+    def hours(self) -> Hours:
+        """Return when in the day it is held."""
+        return Hours(self.period, self.starts_at, self.ends_at)
+
 
 @dataclass(frozen=True, slots=True)
 class SessionTerms:
@@ -73,6 +81,11 @@ class SessionTerms:
     ends_at: time | None
     fee_fen: int
     capacity: int
+
+    @property
+    def hours(self) -> Hours:
+        """Return when in the day the clinic is held."""
+        return Hours(self.period, self.starts_at, self.ends_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +131,8 @@ def refusals(
     """Return every reason against making or changing a session, in order of precedence.
 
     `known`: the session as it is stored, None for a new one. `offered`: the city's titles; one
-    that is no longer offered stays with the session that has it.
+    that is no longer offered stays with the session that has it, and so do hours that no session
+    gets any more.
 
     A stopped session stays as it is. A session may change until its day ends; a new one, and one
     that is moved, lies on tomorrow or later. What a patient was told holds as long as a booking
@@ -128,6 +142,11 @@ def refusals(
     if known is not None and known.linked and known.terms == wanted:
         return []
     found = []
+    fault = new_hours_fault(None if known is None else known.terms.hours, wanted.hours)
+    if fault is not None:
+        is_outside = fault is HoursFault.OUTSIDE_PERIOD
+        reason = SessionRefusal.OUTSIDE_PERIOD if is_outside else SessionRefusal.HOURS
+        found.append(SessionRefused(reason))
     if wanted.title not in offered and (known is None or known.terms.title != wanted.title):
         found.append(SessionRefused(SessionRefusal.TITLE_NOT_OFFERED))
     if known is not None and known.stopped:

@@ -6,7 +6,6 @@ Items are known by the hospital's own ids, so that the same list again changes n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import time
 from enum import StrEnum
 
 from guahao.rules.supply.changes import UpsertResult
@@ -16,16 +15,10 @@ class ItemRefusal(StrEnum):
     """Why an item is refused, in order of precedence; a session's law follows (SessionRefusal)."""
 
     TWICE = "item_twice"
-    HOURS = "item_hours"
     DEPARTMENT_UNKNOWN = "item_department_unknown"
     PARENT_UNKNOWN = "item_parent_unknown"
     LEVEL = "item_level"
     CODE_TAKEN = "item_code_taken"
-
-
-def are_hours(starts_at: time | None, ends_at: time | None) -> bool:
-    """Return whether a session may have these hours: both, the start alone, or neither."""
-    return ends_at is None or (starts_at is not None and starts_at < ends_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from guahao.rules.supply.changes import (
     refusals,
     terms_of,
 )
+from guahao.rules.supply.hours import PERIOD_BEGINS, HoursFault, hours_fault
 from guahao.rules.supply.planning import (
     PlanRefusal,
     timetable_change_refusals,
@@ -37,6 +38,9 @@ class RowRefusal(StrEnum):
     UNKNOWN_SESSION = "unknown_session"
     UNKNOWN_DEPARTMENT = "unknown_department"
     AMBIGUOUS = "ambiguous"
+    END_WITHOUT_START = "end_without_start"
+    END_BEFORE_START = "end_before_start"
+    OUTSIDE_PERIOD = "outside_period"
     TITLE_NOT_OFFERED = "title_not_offered"
     SESSION_STOPPED = "session_stopped"
     DATE_PAST = "date_past"
@@ -109,7 +113,8 @@ class Conflict:
     """A row that cannot be applied, as the plan stands.
 
     `number`: how many are booked, how many sessions it might mean, the fee that was told, or
-    the other row (`since`: its sheet); else `since` and `until`: what it overlaps, what was told.
+    the other row (`since`: its sheet); else `since` and `until`: what it overlaps, what was told,
+    or between which times its period's sessions begin.
     """
 
     sheet: str
@@ -123,23 +128,28 @@ class Conflict:
 def decide_row(row: RowFacts, offered: Collection[str], today: date) -> list[Conflict]:
     """Return everything against a row, so that a file is mended in one go; nothing: it may be."""
 
-    def conflict(word: RowRefusal, number: int | None = None, until: str | None = None) -> Conflict:
-        return Conflict(row.sheet, row.row, word, number, None, until)
-
     found: list[Conflict] = []
     if row.is_named and not row.matches:
-        found.append(conflict(RowRefusal.UNKNOWN_SESSION))
+        found.append(_conflict(row, RowRefusal.UNKNOWN_SESSION))
     if not row.is_bookable:
-        found.append(conflict(RowRefusal.UNKNOWN_DEPARTMENT))
+        found.append(_conflict(row, RowRefusal.UNKNOWN_DEPARTMENT))
     if row.matches > 1:
-        found.append(conflict(RowRefusal.AMBIGUOUS, row.matches))
+        found.append(_conflict(row, RowRefusal.AMBIGUOUS, row.matches))
     against = _session(row, offered, today) if row.visit_date else _timetable(row, offered, today)
-    return found + [conflict(*reason) for reason in against]
+    return found + list(against)
 
 
-def _session(
-    row: RowFacts, offered: Collection[str], today: date
-) -> Iterator[tuple[RowRefusal, int | None, str | None]]:
+def _conflict(
+    row: RowFacts,
+    word: RowRefusal,
+    number: int | None = None,
+    since: str | None = None,
+    until: str | None = None,
+) -> Conflict:
+    return Conflict(row.sheet, row.row, word, number, since, until)
+
+
+def _session(row: RowFacts, offered: Collection[str], today: date) -> Iterator[Conflict]:
     assert row.visit_date is not None
     before = row.clinic_before
     known = None
@@ -151,35 +161,42 @@ def _session(
         yield from _of_session(row, refused, today)
 
 
-def _of_session(
-    row: RowFacts, refused: SessionRefused, today: date
-) -> Iterator[tuple[RowRefusal, int | None, str | None]]:
+def _of_session(row: RowFacts, refused: SessionRefused, today: date) -> Iterator[Conflict]:
     match refused.reason:
+        case SessionRefusal.HOURS | SessionRefusal.OUTSIDE_PERIOD:
+            yield _of_hours(row)
         case SessionRefusal.TITLE_NOT_OFFERED:
-            yield RowRefusal.TITLE_NOT_OFFERED, None, None
+            yield _conflict(row, RowRefusal.TITLE_NOT_OFFERED)
         case SessionRefusal.STOPPED:
-            yield RowRefusal.SESSION_STOPPED, None, None
+            yield _conflict(row, RowRefusal.SESSION_STOPPED)
         case SessionRefusal.PAST:
             is_today = row.visit_date == today
-            yield RowRefusal.DATE_TODAY if is_today else RowRefusal.DATE_PAST, None, None
+            yield _conflict(row, RowRefusal.DATE_TODAY if is_today else RowRefusal.DATE_PAST)
         case SessionRefusal.TOO_FAR:
-            yield RowRefusal.DATE_TOO_FAR, None, None
+            yield _conflict(row, RowRefusal.DATE_TOO_FAR)
         case SessionRefusal.TOLD:
             if "fee_fen" in refused.fields:
-                yield RowRefusal.FEE_IS_TOLD, row.before_fee_fen, None
+                yield _conflict(row, RowRefusal.FEE_IS_TOLD, row.before_fee_fen)
             if "ends_at" in refused.fields:
                 told = row.before_ends_at
                 until = None if told is None else told.isoformat("minutes")
-                yield RowRefusal.HOURS_ARE_TOLD, None, until
+                yield _conflict(row, RowRefusal.HOURS_ARE_TOLD, until=until)
         case SessionRefusal.BELOW_BOOKED:
-            yield RowRefusal.BELOW_BOOKED, refused.booked, None
+            yield _conflict(row, RowRefusal.BELOW_BOOKED, refused.booked)
         case _:
             assert_never(refused.reason)
 
 
-def _timetable(
-    row: RowFacts, offered: Collection[str], today: date
-) -> Iterator[tuple[RowRefusal, int | None, str | None]]:
+def _of_hours(row: RowFacts) -> Conflict:
+    fault = hours_fault(row.clinic.hours)
+    assert fault is not None
+    if fault is not HoursFault.OUTSIDE_PERIOD:
+        return _conflict(row, RowRefusal(fault))
+    first, last = (bound.isoformat("minutes") for bound in PERIOD_BEGINS[row.period])
+    return _conflict(row, RowRefusal.OUTSIDE_PERIOD, since=first, until=last)
+
+
+def _timetable(row: RowFacts, offered: Collection[str], today: date) -> Iterator[Conflict]:
     assert row.iso_weekday is not None
     assert row.valid_from is not None
     assert row.valid_until is not None
@@ -194,10 +211,12 @@ def _timetable(
         spans = (row.before_valid_until, row.valid_until)
         against = timetable_change_refusals(before, row.clinic, spans, today, is_offered=is_offered)
     for refused in against:
-        if refused is PlanRefusal.TITLE_NOT_OFFERED:
-            yield RowRefusal.TITLE_NOT_OFFERED, None, None
+        if refused in (PlanRefusal.HOURS, PlanRefusal.OUTSIDE_PERIOD):
+            yield _of_hours(row)
+        elif refused is PlanRefusal.TITLE_NOT_OFFERED:
+            yield _conflict(row, RowRefusal.TITLE_NOT_OFFERED)
         elif refused is PlanRefusal.ENDED and row.before_valid_until is not None:
-            yield RowRefusal.ENDED, None, row.before_valid_until.isoformat()
+            yield _conflict(row, RowRefusal.ENDED, until=row.before_valid_until.isoformat())
         elif refused is PlanRefusal.DATES:
             is_today = row.valid_from == today
-            yield RowRefusal.DATE_TODAY if is_today else RowRefusal.DATE_PAST, None, None
+            yield _conflict(row, RowRefusal.DATE_TODAY if is_today else RowRefusal.DATE_PAST)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import date, time, timedelta
+from collections.abc import Iterable
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.supply.changes import PLANNED_DAYS, Clinic, earliest_new_day
+from guahao.rules.supply.hours import HoursFault, new_hours_fault
 
 Key = TypeVar("Key")
-
-# When a session of each period may begin. Wide, as hospitals part their days differently.
-PERIOD_BEGINS: Mapping[str, tuple[time, time]] = {
-    "morning": (time(5, 0), time(12, 59)),
-    "afternoon": (time(11, 0), time(18, 59)),
-    "evening": (time(16, 0), time(23, 59)),
-}
 
 CAPACITY_MAX = 1000
 WORDS_MAX = 40  # characters of a title or specialty
@@ -36,6 +30,7 @@ class PlanRefusal(StrEnum):
     TITLE = "plan_title"
     TIME = "plan_time"
     HOURS = "plan_hours"
+    OUTSIDE_PERIOD = "plan_outside_period"
     PLACES = "plan_places"
     FEE = "plan_fee"
     DATES = "plan_dates"
@@ -51,16 +46,25 @@ def refused_places(capacity: int, fee_fen: int) -> PlanRefusal | None:
     return None if 0 <= fee_fen <= FEE_MAX_FEN else PlanRefusal.FEE
 
 
-def refused_clinic(clinic: Clinic) -> PlanRefusal | None:
-    """Return why no session may hold this clinic."""
+def refused_words(clinic: Clinic) -> PlanRefusal | None:
+    """Return why no session may have this title and specialty, or this period."""
     named = 1 <= len(clinic.title) <= WORDS_MAX and len(clinic.specialty) <= WORDS_MAX
-    if not named or clinic.period not in PERIODS:
-        return PlanRefusal.TITLE
-    if clinic.ends_at is not None and (
-        clinic.starts_at is None or clinic.starts_at >= clinic.ends_at
-    ):
-        return PlanRefusal.HOURS
-    return refused_places(clinic.capacity, clinic.fee_fen)
+    return None if named and clinic.period in PERIODS else PlanRefusal.TITLE
+
+
+def refused_clinic(clinic: Clinic) -> PlanRefusal | None:
+    """Return why no session may hold this clinic; of its hours the law of sessions decides."""
+    return refused_words(clinic) or refused_places(clinic.capacity, clinic.fee_fen)
+
+
+def _clinic_refusals(clinic: Clinic, before: Clinic | None) -> list[PlanRefusal | None]:
+    """Return what is against a timetable's clinic; `before`: what it holds now."""
+    fault = new_hours_fault(None if before is None else before.hours, clinic.hours)
+    hours = None
+    if fault is not None:
+        is_outside = fault is HoursFault.OUTSIDE_PERIOD
+        hours = PlanRefusal.OUTSIDE_PERIOD if is_outside else PlanRefusal.HOURS
+    return [refused_words(clinic), hours, refused_places(clinic.capacity, clinic.fee_fen)]
 
 
 def timetable_refusals(
@@ -77,7 +81,7 @@ def timetable_refusals(
     It begins tomorrow at the earliest (S4), as its sessions do, and within PLANNED_DAYS.
     `span`: its first and last day. `is_offered`: the city offers its title.
     """
-    found = [refused_clinic(clinic)]
+    found = _clinic_refusals(clinic, None)
     first, last = span
     furthest = today + timedelta(days=PLANNED_DAYS)
     is_near = earliest_new_day(today) <= first <= furthest
@@ -96,9 +100,10 @@ def timetable_change_refusals(
     """Return every reason against changing a timetable, in order of precedence.
 
     `last_days`: before and after. What has ended stays ended, and nothing ends before today. A
-    title that is no longer offered stays with the timetable that has it.
+    title that is no longer offered stays with the timetable that has it, and so do hours that no
+    clinic gets any more.
     """
-    found = [refused_clinic(after)]
+    found = _clinic_refusals(after, before)
     if min(last_days) < today:
         found.append(PlanRefusal.ENDED)
     if after.title != before.title and not is_offered:
@@ -109,12 +114,6 @@ def timetable_change_refusals(
 def decide_timetable_end(valid_until: date, last: date, today: date) -> PlanRefusal | None:
     """Decide whether a timetable may end after `last`, earlier than until now."""
     return None if today <= last < valid_until else PlanRefusal.DATES
-
-
-def begins_within(period: str, starts_at: time) -> bool:
-    """Return whether a session of this period may begin then."""
-    first, last = PERIOD_BEGINS[period]
-    return first <= starts_at <= last
 
 
 def overlapping(spans: Iterable[tuple[int, int, Key]]) -> list[tuple[Key, Key]]:

@@ -232,15 +232,18 @@ _DIFFERING = f"""
     FROM supply_import_rows r LEFT JOIN departments d ON d.id = r.department_id
     WHERE {_PLANNED}
 """
-# Two of the same clinic at the same time would be one in the patients' eyes. What the file
-# itself changes is compared within the file.
+# Two of the same clinic at the same time would be one in the patients' eyes. Without an end it
+# takes its start for certain (OVERLAPS: a moment). What the file itself changes is compared within
+# the file.
 _OVERLAPS = f"""
     SELECT DISTINCT ON (r.sheet, r.row) r.sheet, r.row, 'overlaps_plan' AS word,
            left(s.starts_at::text, 5) AS since, left(s.ends_at::text, 5) AS until
     FROM supply_import_rows r
     JOIN clinic_sessions s ON s.visit_date = r.visit_date AND s.department_id = r.department_id
      AND s.title = r.title AND s.specialty = r.specialty AND s.period = r.period
-     AND s.starts_at <> r.starts_at AND s.starts_at < r.ends_at AND r.starts_at < s.ends_at
+     AND s.starts_at <> r.starts_at
+     AND (s.starts_at, coalesce(s.ends_at, s.starts_at))
+         OVERLAPS (r.starts_at, coalesce(r.ends_at, r.starts_at))
      AND s.stopped_at IS NULL
     WHERE {_PLANNED}
       AND NOT EXISTS (SELECT FROM supply_import_rows o

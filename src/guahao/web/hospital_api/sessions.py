@@ -32,7 +32,11 @@ Places = Annotated[int, msgspec.Meta(ge=0, le=CAPACITY_MAX)]
 
 
 class HospitalSessionItemIn(msgspec.Struct, forbid_unknown_fields=True):
-    """A clinic session. `fee_fen` in 分; times HH:MM, both, the start alone, or neither."""
+    """A clinic session. `fee_fen` in 分; times HH:MM, both, the start alone, or neither.
+
+    The start lies within its period: morning 05:00–12:59, afternoon 11:00–18:59, evening
+    16:00–23:59.
+    """
 
     external_id: ExternalId
     department_external_id: ExternalId

@@ -10,6 +10,7 @@ from guahao.flows.supply import calendars
 from guahao.flows.supply import timetables as flows
 from guahao.flows.supply.calendars import MetDays
 from guahao.flows.supply.fees import offered
+from guahao.flows.supply.timetables import AddedSession
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
@@ -173,7 +174,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     department_id = read_number(form.get("department", ""))
     platform, by = page.services.platform, page.staff
     if isinstance(new, Refused):
-        outcome: int | Refused[PlanRefusal] | SessionRefused = new
+        outcome: AddedSession | Refused[PlanRefusal] | SessionRefused = new
     elif first is None:
         outcome = Refused(PlanRefusal.DATES)
     else:
@@ -181,7 +182,12 @@ async def _add(page: StaffPage) -> ASGIApp:
     if isinstance(outcome, Refused):
         return await _show_new(page, form, *page.refusal(outcome))
     assert first is not None
-    page.flash(page.say("已添加。") + _special_day(page, await _met(page, first)))
+    said = page.say("已添加。")
+    if outcome.doubles:
+        said += page.say(
+            "注意：同一门诊在这段时间已有号源，现在号源加倍。只要一个时，请把其中一个的号源数改为0。"
+        )
+    page.flash(said + _special_day(page, await _met(page, first)))
     return page.redirect(f"{_WEEK}?department={department_id}&week={first.isoformat()}")
 
 

@@ -70,9 +70,9 @@ _MEANINGS: dict[str, tuple[bool, Words]] = {
     c.PERIOD: (True, Words("上午、下午或晚上。")),
     c.STARTS_AT: (
         False,
-        Words("分时段时填写，例如08:30；与结束时间同填同空。"),
+        Words("分时段时填写，例如08:30，须在该时段内。"),
     ),
-    c.ENDS_AT: (False, Words("晚于开始时间。")),
+    c.ENDS_AT: (False, Words("晚于开始时间；可以不填。")),
     c.FEE: (True, Words("单位：元，0到10000，最多两位小数。")),
     c.CAPACITY: (
         True,

@@ -46,6 +46,7 @@ _FIELDS = {
     PlanRefusal.FEE: "fee",
     PlanRefusal.PLACES: "capacity_{period}",
     PlanRefusal.HOURS: "ends_{period}",
+    PlanRefusal.OUTSIDE_PERIOD: "starts_{period}",
 }
 
 Errors = dict[str, str]

@@ -25,6 +25,7 @@ from guahao.rules.people.registering import PatientRefusal
 from guahao.rules.people.removing import RemoveRefusal
 from guahao.web.http.challenge import Challenge
 from guahao.web.words.fields import expected
+from guahao.web.words.hours import PERIOD_HOURS
 from guahao.web.words.name_words import name_fault_text
 from guahao.web.words.replies_applications import APPLICATION_REPLIES
 from guahao.web.words.replies_hospital import HOSPITAL_REPLIES
@@ -153,6 +154,7 @@ class Replies:
         words = reply.dated if when and reply.dated else reply.detail
         facts = {
             **numbers(self._policy()),
+            **PERIOD_HOURS,
             "hotline": self._hotline,
             "when": when,
             "field": field,

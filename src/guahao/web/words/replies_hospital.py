@@ -10,6 +10,7 @@ from guahao.rules.kernel.outcomes import PickupRefusal
 from guahao.rules.supply.changes import SessionRefusal
 from guahao.rules.supply.feeding import ItemRefusal
 from guahao.rules.supply.stops import StopRefusal, UnstopRefusal
+from guahao.web.words.hours import OUTSIDE_PERIOD
 from guahao.web.words.replies_reconciling import RECONCILING_REPLIES
 from guahao.web.words.reply import Reply
 from guahao.words.text import Words
@@ -82,11 +83,6 @@ _ITEMS: dict[str, Reply] = {
         Words("编号重复"),
         Words("同一次调用中，这个编号已经出现过，只处理第一项。请去掉重复的一项。"),
     ),
-    ItemRefusal.HOURS: Reply(
-        422,
-        Words("时间有误"),
-        Words("结束时间必须晚于开始时间，且不能只有结束时间。请改正后重新发送。"),
-    ),
     ItemRefusal.DEPARTMENT_UNKNOWN: Reply(
         404,
         Words("没有这个科室"),
@@ -107,6 +103,12 @@ _ITEMS: dict[str, Reply] = {
         Words("科室代码已被占用"),
         Words("本院另一个科室的代码与这个编号相同。请换一个编号。"),
     ),
+    SessionRefusal.HOURS: Reply(
+        422,
+        Words("时间有误"),
+        Words("结束时间必须晚于开始时间，且不能只有结束时间。请改正后重新发送。"),
+    ),
+    SessionRefusal.OUTSIDE_PERIOD: Reply(422, Words("开始时间不在时段内"), OUTSIDE_PERIOD),
     SessionRefusal.TITLE_NOT_OFFERED: Reply(
         409,
         Words("没有这个职称"),

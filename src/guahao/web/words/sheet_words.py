@@ -87,8 +87,9 @@ CELLS: Mapping[str, Words] = {
     PlanFault.BEYOND_CALENDAR: Words("超出了日历（最晚2199-12-31）。请核对年份。"),
     PlanFault.UNTIL_BEFORE_FROM: Words("结束日期早于开始日期。请改正。"),
     PlanFault.NOT_IN_SPAN: Words("这段日期里没有这个星期几。请改日期或星期。"),
-    PlanFault.START_WITHOUT_END: Words("有开始时间，没有结束时间。请都写，或都不写。"),
-    PlanFault.END_WITHOUT_START: Words("有结束时间，没有开始时间。请都写，或都不写。"),
+    # Of files that were checked while an end was still asked for.
+    "start_without_end": Words("有开始时间，没有结束时间。请都写，或都不写。"),
+    PlanFault.END_WITHOUT_START: Words("有结束时间，没有开始时间。请写上开始时间，或两个都不写。"),
     PlanFault.END_BEFORE_START: Words("结束时间须晚于开始时间。请改正。"),
     PlanFault.OUTSIDE_PERIOD: Words("开始时间不在这个时段内（{first}到{last}）。请改时间或时段。"),
     PlanFault.DUPLICATE: Words("与表“{other_sheet}”第{other}行是同一个门诊。请只留一行。"),
@@ -140,8 +141,11 @@ CELLS: Mapping[str, Words] = {
     TermFileFault.CHILDREN: Words("儿童科室最多8个；医院的叫法没有儿童科室。请改正。"),
 }
 _SIMILAR = Words("相近的有：{similar}。")
-_FOR_EVER = Words("长期", "sheets")
 _NONE = Words("无")
+_NO_END: Mapping[str, Words] = {
+    PlanFault.OVERLAPS_TIMETABLE: Words("长期", "sheets"),
+    PlanFault.OVERLAPS_PLAN: Words("未定"),
+}
 
 
 def file_text(word: str, language: Language) -> str:
@@ -155,8 +159,7 @@ def cell_text(fault: Fault, language: Language) -> str:
     if fault.word == PlanFault.FEE_IS_TOLD:
         detail["money"] = format_money(int(str(detail["number"])))
     if "until" in detail and detail["until"] is None:
-        timetable = fault.word == PlanFault.OVERLAPS_TIMETABLE
-        detail["until"] = (_FOR_EVER if timetable else _NONE).of(language)
+        detail["until"] = _NO_END.get(fault.word, _NONE).of(language)
     if language == "en" and "title_en" in detail:
         detail["title"] = detail["title_en"]
     said = CELLS[fault.word].of(language).format(**detail)

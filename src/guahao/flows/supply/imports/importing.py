@@ -337,6 +337,8 @@ def _as_fault(tables: Tables, found: Conflict) -> Fault:
     if reading.is_weekly(table) and column == columns.VISIT_DATE:
         column = columns.VALID_FROM
     detail = {"number": found.number, "since": found.since, "until": found.until}
+    if found.word == reading.PlanFault.OUTSIDE_PERIOD:
+        detail = {"first": found.since, "last": found.until}
     if found.word == reading.PlanFault.DUPLICATE:
         detail = {"other": found.number, "other_sheet": found.since}
     return tables.fault(found.sheet, found.row, column, found.word, **detail)

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, time, timedelta
+from datetime import date, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
@@ -22,9 +22,7 @@ from guahao.rules.supply.planning import (
     CAPACITY_MAX,
     FEE_MAX_FEN,
     FOR_EVER,
-    PERIOD_BEGINS,
     WORDS_MAX,
-    begins_within,
     overlapping,
 )
 from guahao.sheets import values
@@ -64,13 +62,12 @@ class PlanFault(StrEnum):
     BEYOND_CALENDAR = "beyond_calendar"
     UNTIL_BEFORE_FROM = "until_before_from"
     NOT_IN_SPAN = "not_in_span"
-    START_WITHOUT_END = "start_without_end"
+    DUPLICATE = "duplicate"
+    OVERLAP = "overlap"
+    # As the plan stands: what is there already keeps its title and its hours.
     END_WITHOUT_START = "end_without_start"
     END_BEFORE_START = "end_before_start"
     OUTSIDE_PERIOD = "outside_period"
-    DUPLICATE = "duplicate"
-    OVERLAP = "overlap"
-    # Of the existing plan.
     TITLE_NOT_OFFERED = "title_not_offered"
     UNKNOWN_SESSION = "unknown_session"
     AMBIGUOUS = "ambiguous"
@@ -85,6 +82,9 @@ class PlanFault(StrEnum):
 
 # The column in which a fault of the existing plan is shown.
 COLUMN_OF = {
+    PlanFault.END_WITHOUT_START: c.ENDS_AT,
+    PlanFault.END_BEFORE_START: c.ENDS_AT,
+    PlanFault.OUTSIDE_PERIOD: c.STARTS_AT,
     PlanFault.UNKNOWN_DEPARTMENT: c.DEPARTMENT,
     PlanFault.TITLE_NOT_OFFERED: c.TITLE,
     PlanFault.UNKNOWN_SESSION: c.SESSION_ID,
@@ -351,31 +351,13 @@ class _RowReader:
         period = self._right(
             c.PERIOD, values.choice(self._value(c.PERIOD), c.PERIOD_CHOICES, c.PERIODS_OFFERED)
         )
-        before = len(self._faults)
         starts_at = self._right(c.STARTS_AT, values.clock(self._value(c.STARTS_AT)))
         ends_at = self._right(c.ENDS_AT, values.clock(self._value(c.ENDS_AT)))
-        if len(self._faults) == before:
-            self._check_hours(period, starts_at, ends_at)
         fee = self._right(c.FEE, values.money_fen(self._value(c.FEE), FEE_MAX_FEN))
         places = self._right(c.CAPACITY, values.whole_number(self._value(c.CAPACITY), CAPACITY_MAX))
         if not title or specialty is None or period is None or fee is None or places is None:
             return None
         return Clinic(title, specialty, period, starts_at, ends_at, fee, places)
-
-    def _check_hours(
-        self, period: str | None, starts_at: time | None, ends_at: time | None
-    ) -> None:
-        if starts_at is None:
-            if ends_at is not None:
-                self.fault(c.ENDS_AT, PlanFault.END_WITHOUT_START)
-            return
-        if ends_at is None:
-            self.fault(c.STARTS_AT, PlanFault.START_WITHOUT_END)
-        elif ends_at <= starts_at:
-            self.fault(c.ENDS_AT, PlanFault.END_BEFORE_START)
-        if period is not None and not begins_within(period, starts_at):
-            first, last = (bound.isoformat("minutes") for bound in PERIOD_BEGINS[period])
-            self.fault(c.STARTS_AT, PlanFault.OUTSIDE_PERIOD, first=first, last=last)
 
     def session(self, today: date) -> _Dates | None:
         """Return the day; a past day is accepted as long as the row changes nothing."""
@@ -477,13 +459,21 @@ def _spans(group: Sequence[ImportRow]) -> list[tuple[int, int, int]]:
     return [
         (row.valid_from.toordinal(), row.valid_until.toordinal() + 1, index)
         if row.valid_from is not None and row.valid_until is not None
-        else (_minutes(row.clinic.starts_at), _minutes(row.clinic.ends_at), index)
+        else (*_minutes(row.clinic), index)
         for index, row in enumerate(group)
     ]
 
 
-def _minutes(clock: time | None) -> int:
-    return 0 if clock is None else clock.hour * 60 + clock.minute
+def _minutes(clinic: Clinic) -> tuple[int, int]:
+    """Return the minutes of the day that a clinic with a start takes for certain.
+
+    Without an end that is its first: a file is refused for what overlaps, not for what may.
+    """
+    assert clinic.starts_at is not None
+    starts = clinic.starts_at.hour * 60 + clinic.starts_at.minute
+    if clinic.ends_at is None:
+        return starts, starts + 1
+    return starts, clinic.ends_at.hour * 60 + clinic.ends_at.minute
 
 
 def _is_told_already(row: ImportRow, other: ImportRow) -> bool:

@@ -9,10 +9,13 @@ from guahao.rules.supply.changes import SessionRefusal
 from guahao.rules.supply.fees import FeeRefusal
 from guahao.rules.supply.planning import CAPACITY_MAX, FEE_MAX_FEN, FEN, PlanRefusal
 from guahao.rules.supply.stops import StopRefusal
+from guahao.web.words.hours import OUTSIDE_PERIOD, PERIOD_HOURS
 from guahao.web.words.refusals.sentence import Sentence, Sentences
 from guahao.words.text import Words
 
 _TITLE_NOT_OFFERED = Words("请从列表中选择职称。需要新的职称，请联系平台管理员。")
+_HOURS = Sentence(422, Words("结束时间须晚于开始时间；可以不填，或只填开始时间。"))
+_OUTSIDE_PERIOD = Sentence(422, OUTSIDE_PERIOD, PERIOD_HOURS)
 _NOT_HERE = Words("本院没有这个科室或门诊。")
 _PLACES = Sentence(422, Words("号源数须在0到{most}之间。"), {"most": CAPACITY_MAX})
 _FEE = Sentence(422, Words("费用须在0到{most}元之间，最多两位小数。"), {"most": FEE_MAX_FEN // FEN})
@@ -20,6 +23,8 @@ _UNDONE = Words("这次停诊已经撤销。")
 
 SUPPLY: Sentences = {
     SessionRefusal: {
+        SessionRefusal.HOURS: _HOURS,
+        SessionRefusal.OUTSIDE_PERIOD: _OUTSIDE_PERIOD,
         SessionRefusal.TITLE_NOT_OFFERED: Sentence(422, _TITLE_NOT_OFFERED),
         SessionRefusal.STOPPED: Sentence(409, Words("已停诊，不能更改。")),
         SessionRefusal.PAST: Sentence(422, Words("新门诊最早从明天开始；已过的门诊不能更改。")),
@@ -36,7 +41,8 @@ SUPPLY: Sentences = {
         PlanRefusal.UNKNOWN: Sentence(404, _NOT_HERE),
         PlanRefusal.TITLE: Sentence(422, Words("请填写职称（40字以内）和时段。")),
         PlanRefusal.TIME: Sentence(422, Words("时间看不明白，请写成8:30这样，或不填。")),
-        PlanRefusal.HOURS: Sentence(422, Words("结束时间须晚于开始时间；可以都不填。")),
+        PlanRefusal.HOURS: _HOURS,
+        PlanRefusal.OUTSIDE_PERIOD: _OUTSIDE_PERIOD,
         PlanRefusal.PLACES: _PLACES,
         PlanRefusal.FEE: _FEE,
         PlanRefusal.DATES: Sentence(422, Words("日期不对：最早从明天开始，结束不能早于开始。")),
