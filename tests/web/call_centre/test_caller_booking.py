@@ -107,23 +107,26 @@ async def test_nor_for_a_patient_of_somebody_else(site: Site) -> None:
     reader = await on_the_line(site, booking)
     form = reader.form(await place(reader, session_id))
     await reader.send(form, patient_id=str(other.patient_id))
-    assert reader.page.status_code == 409
+    assert reader.page.status_code == 422
     assert await ask(site.platform, "SELECT count(*) FROM appointments") == [(1,)]
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "said", "status"),
     [
-        ({"phone": "12345"}, "请填写11位手机号"),
-        ({"name": "张3"}, "姓名"),
-        ({"id_no": "110101199003070000"}, "证件号码不对"),
-        ({"phone": phone(9), "id_no": resident_id(1)}, "已在另一个手机号登记"),
+        ({"phone": "12345"}, "请填写11位手机号", 422),
+        ({"name": "张3"}, "姓名", 422),
+        ({"id_no": "110101199003070000"}, "证件号码不对", 422),
+        ({"phone": phone(9), "id_no": resident_id(1)}, "已在另一个号码登记", 409),
     ],
 )
-async def test_who_cannot_be_registered(site: Site, typed: dict[str, str], said: str) -> None:
+async def test_who_cannot_be_registered(
+    site: Site, typed: dict[str, str], said: str, status: int
+) -> None:
     await add_citizen(site, 1)
     reader = await at_the_desk(site, Role.AGENT)
     assert said in await register(reader, 2, **typed)
+    assert reader.page.status_code == status
     assert await ask(site.platform, "SELECT count(*) FROM patients") == [(1,)]
 
 

@@ -51,16 +51,20 @@ async def test_from_the_row_of_the_booking_to_another_day(site: Site) -> None:
     ]
 
 
-@pytest.mark.parametrize(("session", "reason"), [("", "家里有事"), ("1", " ")])
+@pytest.mark.parametrize(
+    ("session", "reason", "said"),
+    [("", "家里有事", "请选要改到的一场，并写明原因。"), ("1", " ", "请写明原因。")],
+)
 async def test_neither_without_a_session_nor_without_a_reason(
-    site: Site, session: str, reason: str
+    site: Site, session: str, reason: str, said: str
 ) -> None:
     reader, _, id, clinic = await on_the_line(site)
     path = page_of(reader, id)
     await reader.go(path)
     chosen = str(clinic[1]) if session else ""
     await reader.send(reader.form(path), session_id=chosen, reason=reason)
-    assert "请选要改到的一场，并写明原因" in reader.text
+    assert reader.page.status_code == 422
+    assert said in reader.text
     assert await ask(site.platform, "SELECT status FROM appointments") == [("booked",)]
 
 

@@ -282,7 +282,8 @@ async def test_a_call_without_account_is_corrected_by_its_agent_that_day(site: S
         await reader.go(path)
         form = reader.form(path)
         answer = await reader.client.post(path, data=form.fields | refused)
-        assert answer.status_code == 400
+        assert answer.status_code == 422
+        assert "来电人没有登记，只能记录答复咨询或没有约成，不能写备注。" in answer.text
     other = await agent(site)
     assert (await other.client.get(path)).status_code == 404
     await reader.go(path)

@@ -15,8 +15,7 @@ from guahao.rules.kernel.outcomes import KeyMismatch, Refused
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.store.fairness.applications import ApplicationView
 from guahao.store.kernel.views import PatientView
-from guahao.web.call_centre.panel import CallerPanel, verified_caller
-from guahao.web.call_centre.refusals import leave, refusal_text
+from guahao.web.call_centre.panel import CallerPanel, leave, verified_caller
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute, confirmed
@@ -110,8 +109,8 @@ async def _apply(page: StaffPage) -> ASGIApp:
     show = partial(_show, page, terms, caller, given)
     group, wishes = _choices(caller.patients).get(given["patients"]), read_wishes(given)
     if group is None:
-        sentence = refusal_text(page, CallRefusal.UNKNOWN_PATIENT)
-        return show(key=key, refused=sentence, status=_UNPROCESSABLE)
+        said = page.refusal(Refused(CallRefusal.UNKNOWN_PATIENT))
+        return show(key=key, refused=said.text, status=said.status)
     if wishes is None:
         return show(key=key, refused=dates_wrong_text(page), status=_UNPROCESSABLE)
     if page.form.get("step") != "save":

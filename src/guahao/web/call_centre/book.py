@@ -24,8 +24,7 @@ from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, 
 from guahao.rules.people.logins import LoginRefused
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.store.kernel.views import AppointmentView, SessionView
-from guahao.web.call_centre.panel import CallerPanel, find_panel, verified_caller
-from guahao.web.call_centre.refusals import leave, refusal_text
+from guahao.web.call_centre.panel import CallerPanel, find_panel, leave, verified_caller
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute
@@ -172,8 +171,8 @@ async def _book_one(page: StaffPage, booking: _Booking, patient_id: int, key: st
                     refused = Refused(reason, retry_from, visit_from)
                     return await _refused(page, booking, patient_id, refused)
                 case CallRefusal.UNKNOWN_PATIENT:
-                    sentence = refusal_text(page, reason)
-                    return _form(page, booking, key=key, refused=sentence, status=_CONFLICT)
+                    said = page.refusal(Refused(reason))
+                    return _form(page, booking, key=key, refused=said.text, status=said.status)
                 case CallRefusal():
                     return leave(page, booking.caller.call_id, reason)
         case KeyMismatch() | LoginRefused() | NotBooked() | Busy() | TooFast() | OutcomeUnknown():

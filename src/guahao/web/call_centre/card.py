@@ -17,8 +17,7 @@ from guahao.rules.kernel.outcomes import CancelRefusal, Done, Refused
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.security_log import SecurityEvent, note
 from guahao.store.kernel.views import AppointmentView
-from guahao.web.call_centre.panel import panel_of
-from guahao.web.call_centre.refusals import refusal_text
+from guahao.web.call_centre.panel import leave, panel_of
 from guahao.web.call_centre.results import result_text
 from guahao.web.framework.application_words import application_state_text, wishes_text
 from guahao.web.http.reading import ProblemError, read_id
@@ -64,8 +63,7 @@ async def _card(
     call_id = read_id(page.request, "call_id", "not_found")
     card = await flows.card(page.services.platform, page.staff, call_id)
     if card is None:
-        page.flash(page.say("通话已结束，请重新查找来电人。"))
-        return page.redirect("/staff/calls")
+        return leave(page, call_id, CallRefusal.CALL_OVER)
     caller = panel_of(page, card)
     code_until = card.call.code_expires_at
     return page.show(
@@ -142,7 +140,7 @@ async def _ask_to_cancel(page: StaffPage) -> ASGIApp:
     card = await flows.card(page.services.platform, page.staff, call_id)
     view = None if card is None else next((view for view in card.current if view.id == id), None)
     if card is None or view is None:
-        return await _card(page, refusal_text(page, CallRefusal.UNKNOWN_APPOINTMENT), 404)
+        return await _refused(page, CallRefusal.UNKNOWN_APPOINTMENT)
     return page.show(
         "staff/call_cancel.html",
         caller=panel_of(page, card),
@@ -210,12 +208,10 @@ async def _answer_offer(page: StaffPage) -> ASGIApp:
             assert_never(never)
 
 
-async def _refused(page: StaffPage, refusal: CallRefusal) -> ASGIApp:
-    if refusal is CallRefusal.CALL_OVER:
-        page.flash(refusal_text(page, refusal))
-        return page.redirect("/staff/calls")
-    status = 404 if refusal is CallRefusal.UNKNOWN_APPOINTMENT else 409
-    return await _card(page, refusal_text(page, refusal), status)
+async def _refused(page: StaffPage, reason: CallRefusal) -> ASGIApp:
+    if reason is CallRefusal.CALL_OVER:
+        return leave(page, read_id(page.request, "call_id", "not_found"), reason)
+    return await _card(page, *page.refusal(Refused(reason)))
 
 
 def _questions(page: StaffPage) -> dict[Question, str]:

@@ -13,8 +13,7 @@ from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.moving import MoveRefusal
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES, Role
-from guahao.web.call_centre.panel import panel_of
-from guahao.web.call_centre.refusals import leave
+from guahao.web.call_centre.panel import leave, panel_of
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.hospital.moves import MovePages, MoveView
@@ -28,7 +27,7 @@ _BY_DOCUMENT = "/staff/calls/move"
 _SUPERVISOR = frozenset({Role.SUPERVISOR})
 _FIELD_MAX = 60
 _REASON_MAX = 200
-_CONFLICT = 409
+_UNPROCESSABLE = 422
 
 
 def move_routes() -> list[StaffRoute]:
@@ -107,7 +106,7 @@ async def _ask_by_document(page: StaffPage) -> ASGIApp:
         case MovePending(move_id):
             return page.redirect(f"{MOVES_PATH}/{move_id}")
         case NameFault() as fault:
-            return await _document_form(page, name_fault_text(fault, page.language), _CONFLICT)
+            return await _document_form(page, name_fault_text(fault, page.language), _UNPROCESSABLE)
         case Refused():
             return await _document_form(page, *page.refusal(outcome))
         case never:

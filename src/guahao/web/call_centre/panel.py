@@ -8,22 +8,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from typing import assert_never
 
 from guahao.flows.call_centre import calls as flows
 from guahao.flows.call_centre.calls import CallerCard
 from guahao.rules.booking.outlook import ClosedDates, Outlook
 from guahao.rules.call_centre.calls import CallRefusal
-from guahao.rules.kernel.outcomes import Refusal
+from guahao.rules.kernel.outcomes import Refusal, Refused
 from guahao.rules.people.identity import hidden_phone, masked_document, valid_phone
 from guahao.rules.people.phones import spoken_phone
 from guahao.rules.staff.staff import Role
 from guahao.store.kernel.views import PatientView
 from guahao.store.supply.replacements import OfferView
-from guahao.web.call_centre.refusals import leave
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import read_id
 from guahao.web.staff import StaffPage
 from guahao.words.dates import format_short_day
+
+_CALLS = "/staff/calls"
 
 
 class PersonMask:
@@ -95,6 +97,13 @@ class CallerPanel:
         return bool(self._outlooks) and all(outlook.refuses(day) for outlook in self._outlooks)
 
 
+def leave(page: StaffPage, call_id: int, reason: CallRefusal) -> Answer:
+    """Redirect to the call if it is still open, otherwise to the search."""
+    page.flash(page.refusal(Refused(reason)).text)
+    is_over = reason is CallRefusal.CALL_OVER
+    return page.redirect(_CALLS if is_over else f"{_CALLS}/{call_id}")
+
+
 async def find_panel(page: StaffPage, call_id: int) -> CallerPanel | None:
     """Return the caller of this agent's call; None where it is over."""
     card = await flows.card(page.services.platform, page.staff, call_id)
@@ -116,7 +125,7 @@ def panel_of(page: StaffPage, card: CallerCard) -> CallerPanel:
         card=card,
         shown=PersonMask(page, card),
         call_id=card.call.id,
-        base=f"/staff/calls/{card.call.id}",
+        base=f"{_CALLS}/{card.call.id}",
         offers={id: offer for id, offer in card.offers.items() if offer.is_open(page.now)},
         obstacles={
             standing.patient.id: outlook_sentences(page, card.outlooks[standing.patient.id])
@@ -148,25 +157,29 @@ def _closed_text(page: StaffPage, dates: ClosedDates) -> str:
     policy = page.services.platform.policy_today
     day = partial(format_short_day, language=page.language)
     visits = (", " if page.language == "en" else "、").join(map(day, dates.visits))
-    if dates.reason is Refusal.DAY_LIMIT:
-        return page.say(
-            "{day}已约{count}个号，当天不能再约。",
-            day=page.day(dates.first),
-            count=policy.per_day,
-        )
     span = {"first": day(dates.first), "last": day(dates.last)}
-    if dates.reason is Refusal.SEVEN_DAY_LIMIT:
-        return page.say(
-            "已约{visits}，达到{days}天{count}个号的上限。{first}至{last}不能再约。",
-            visits=visits,
-            days=policy.short_window_days,
-            count=policy.per_short_window,
-            **span,
-        )
-    return page.say(
-        "已约{visits}，达到{months}个月{count}个号的上限。{first}至{last}不能再约。",
-        visits=visits,
-        months=policy.long_window_months,
-        count=policy.per_long_window,
-        **span,
-    )
+    match dates.reason:
+        case Refusal.DUPLICATE_DEPARTMENT | Refusal.DAY_LIMIT:  # the former closes no date
+            return page.say(
+                "{day}已约{count}个号，当天不能再约。",
+                day=page.day(dates.first),
+                count=policy.per_day,
+            )
+        case Refusal.SEVEN_DAY_LIMIT:
+            return page.say(
+                "已约{visits}，达到{days}天{count}个号的上限。{first}至{last}不能再约。",
+                visits=visits,
+                days=policy.short_window_days,
+                count=policy.per_short_window,
+                **span,
+            )
+        case Refusal.THREE_MONTH_LIMIT:
+            return page.say(
+                "已约{visits}，达到{months}个月{count}个号的上限。{first}至{last}不能再约。",
+                visits=visits,
+                months=policy.long_window_months,
+                count=policy.per_long_window,
+                **span,
+            )
+        case never:
+            assert_never(never)

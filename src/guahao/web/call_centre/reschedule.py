@@ -18,8 +18,7 @@ from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
 from guahao.rules.people.identity import valid_phone
 from guahao.rules.people.logins import LoginRefused
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
-from guahao.web.call_centre.panel import find_panel
-from guahao.web.call_centre.refusals import leave, refusal_text
+from guahao.web.call_centre.panel import find_panel, leave
 from guahao.web.http.reading import ProblemError, as_date, as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 
@@ -50,8 +49,7 @@ async def _form(page: StaffPage, refused: str = "", status: int = 200, key: str 
         return leave(page, call_id, CallRefusal.CALL_OVER)
     view = next((booking for booking in caller.card.current if booking.id == id), None)
     if view is None:
-        page.flash(refusal_text(page, CallRefusal.UNKNOWN_APPOINTMENT))
-        return page.redirect(caller.base)
+        return leave(page, call_id, CallRefusal.UNKNOWN_APPOINTMENT)
     account_id, from_day = caller.card.call.account_id, as_date(page.query("from"))
     places = await places_instead(page.services.platform, account_id, id, "agent", from_day)
     if isinstance(places, NotRescheduled):
@@ -112,7 +110,7 @@ async def _not_moved(
             return await _form(page, page.problem(reason, deadline=until).detail, _CONFLICT)
         case Refused(reason):
             if reason is CallRefusal.REASON_NEEDED:
-                return await _form(page, page.say("请选要改到的一场，并写明原因。"), 422, key)
+                return await _form(page, *page.refusal(Refused(reason)), key)
             if isinstance(reason, CallRefusal):
                 return leave(page, call_id, reason)
             assert isinstance(reason, Refusal)

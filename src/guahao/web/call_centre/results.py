@@ -26,7 +26,6 @@ from guahao.web.staff import StaffPage, StaffRoute
 CALLS_PATH = "/staff/calls"
 _RESULT = "/staff/calls/{call_id}/result"
 _WITHOUT_ACCOUNT = "/staff/calls/unregistered"
-_UNPROCESSABLE = 422
 
 
 def result_routes() -> list[StaffRoute]:
@@ -100,7 +99,7 @@ async def _form(page: StaffPage, refused: str = "", status: int = 200) -> ASGIAp
 
 
 def _too_late(page: StaffPage) -> ASGIApp:
-    page.flash(page.say("通话已过了一天，不能再记录结果。"))
+    page.flash(page.refusal(Refused(ResultRefusal.TOO_LATE)).text)
     return page.redirect(CALLS_PATH)
 
 
@@ -144,12 +143,7 @@ async def _save(page: StaffPage) -> ASGIApp:
             raise ProblemError("not_found")
         case Refused(ResultRefusal.TOO_LATE):
             return _too_late(page)
-        case Refused(ResultRefusal.NEEDS_ACCOUNT):
-            raise ProblemError("bad_request")
-        case Refused(reason):
-            too_long = page.say("备注太长，请缩短到{most}字以内。", most=NOTE_LENGTH_MAX)
-            with_number = page.say("备注里像有证件号码、手机号或识别码，请删去后再记录。")
-            is_long = reason is ResultRefusal.NOTE_TOO_LONG
-            return await _form(page, too_long if is_long else with_number, _UNPROCESSABLE)
+        case Refused() as refused:
+            return await _form(page, *page.refusal(refused))
         case never:
             assert_never(never)

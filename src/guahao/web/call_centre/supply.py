@@ -12,8 +12,7 @@ from guahao.flows.supply.schedules import list_sessions
 from guahao.rules.call_centre.calls import CallRefusal
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.rules.supply.releasing import furthest
-from guahao.web.call_centre.panel import CallerPanel, find_panel
-from guahao.web.call_centre.refusals import leave
+from guahao.web.call_centre.panel import CallerPanel, find_panel, leave
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute

@@ -32,7 +32,7 @@ _CLERK = frozenset({Role.CLERK})
 _FIELD_MAX = 60
 _REASON_MAX = 200
 _SEALED_MAX = 2000
-_CONFLICT = 409
+_UNPROCESSABLE = 422
 _FIELDS = ("name", "id_type", "id_no")
 
 
@@ -64,7 +64,7 @@ async def _look_up(page: StaffPage) -> ASGIApp:
         case AtCounter():
             return _person(page, found)
         case NameFault() as fault:
-            return await _show(page, name_fault_text(fault, page.language), _CONFLICT)
+            return await _show(page, name_fault_text(fault, page.language), _UNPROCESSABLE)
         case Refused():
             return await _show(page, *page.refusal(found))
         case never:

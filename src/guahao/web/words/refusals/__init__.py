@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from guahao.rules.kernel.outcomes import Refused
 from guahao.web.words.refusals.attendance import ATTENDANCE
+from guahao.web.words.refusals.call_centre import CALL_CENTRE
 from guahao.web.words.refusals.fairness import FAIRNESS
 from guahao.web.words.refusals.hall import HALL
 from guahao.web.words.refusals.hospitals import HOSPITALS
@@ -28,6 +29,7 @@ from guahao.words.dates import format_day, format_time
 
 REFUSALS: Sentences = {
     **ATTENDANCE,
+    **CALL_CENTRE,
     **FAIRNESS,
     **HALL,
     **HOSPITALS,

@@ -52,7 +52,7 @@ PEOPLE: Sentences = {
             ),
         ),
         PatientRefusal.ID_TAKEN: Sentence(
-            409, Words("这个证件已在另一个号码登记。请按证件查找，再转到新的号码。")
+            409, Words("这个证件已在另一个号码登记。请按证件查找，核实后再转到新的号码。")
         ),
         PatientRefusal.IDENTITY_MISMATCH: Sentence(
             409,
