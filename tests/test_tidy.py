@@ -32,7 +32,7 @@ AMBIGUOUS_NAMES = {"Call", "Session", "Visit"}
 # Tools that run beside the platform have names of their own.
 APART = ("tools", "backup", "deploy")
 # A class of each of these stands for the same in every part of the web that has one.
-SHARED_NAMES = {"Route", "Services", "CallRefusal", "CounterRefusal"}
+SHARED_NAMES = {"Route", "Services"}
 # Replaced by the words of the field: Services, Behaviour, DeskRequest, OutgoingMessage,
 # MessageSender, Connection.
 RETIRED_NAMES = {"Door", "Manners", "Wish", "Parcel", "Courier", "Line"}

@@ -16,8 +16,8 @@ from guahao.flows.hall import queues
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.hall import calling as rules
 from guahao.rules.hall.calling import (
-    CallRefusal,
     QueueAct,
+    QueueCallRefusal,
     QueueRefusal,
     QueueReport,
     QueueState,
@@ -44,7 +44,7 @@ async def clinic(platform: Platform, clock: Clock) -> Clinic:
     return await add_clinic(platform, clock)
 
 
-async def next_number(clinic: Clinic, room: str = "3") -> int | CallRefusal:
+async def next_number(clinic: Clinic, room: str = "3") -> int | QueueCallRefusal:
     outcome = await queues.call_next(clinic.platform, clinic.clerk, clinic.session_id, room)
     return outcome.reason if isinstance(outcome, Refused) else outcome
 
@@ -97,7 +97,7 @@ async def test_a_pick_up_taken_back_and_made_again_has_the_same_number(clinic: C
     taken_back = await correct(clinic.platform, clinic.clerk, clinic.bookings[1], "取错了")
     assert taken_back is DONE
     assert await clinic.numbers() == {}
-    assert await next_number(clinic) is CallRefusal.NOBODY_WAITS
+    assert await next_number(clinic) is QueueCallRefusal.NOBODY_WAITS
     await clinic.pick_up(1, 2)
     assert await clinic.numbers() == {1: 1, 2: 2}
 
@@ -139,7 +139,7 @@ async def test_who_comes_after_their_time_is_called_after_three_others(
 
 
 async def test_a_day_at_the_door(clinic: Clinic) -> None:
-    assert await next_number(clinic) is CallRefusal.NOBODY_WAITS
+    assert await next_number(clinic) is QueueCallRefusal.NOBODY_WAITS
     await clinic.pick_up(1, 2, 3)
     assert await next_number(clinic) == 1
     assert await do(clinic, 1, QueueAct.AGAIN) is DONE
@@ -150,8 +150,8 @@ async def test_a_day_at_the_door(clinic: Clinic) -> None:
     assert await next_number(clinic) == 3  # who was there has been seen
     assert await next_number(clinic) == 1
     assert await do(clinic, 1, QueueAct.DONE) is DONE
-    assert await do(clinic, 1, QueueAct.SKIP) is CallRefusal.CHANGED_MEANWHILE
-    assert await do(clinic, 4, QueueAct.DONE) is CallRefusal.UNKNOWN
+    assert await do(clinic, 1, QueueAct.SKIP) is QueueCallRefusal.CHANGED_MEANWHILE
+    assert await do(clinic, 4, QueueAct.DONE) is QueueCallRefusal.UNKNOWN
     assert await last_actions(clinic, 3) == ["move_in_queue", "call_number", "call_number"]
     shown = await queues.queue(clinic.platform, clinic.clerk, clinic.session_id)
     assert shown is not None
@@ -189,9 +189,9 @@ async def test_nobody_calls_for_another_hospital_on_another_day_or_after_a_stop(
     await clinic.pick_up(1)
     other = Staff(2, "other", Role.CLERK, clinic.hospital_id + 1)
     for by, days, stop, reason in (
-        (other, 0, False, CallRefusal.UNKNOWN),
-        (clinic.clerk, 1, False, CallRefusal.NOT_TODAY),
-        (clinic.clerk, 0, True, CallRefusal.STOPPED),
+        (other, 0, False, QueueCallRefusal.UNKNOWN),
+        (clinic.clerk, 1, False, QueueCallRefusal.NOT_TODAY),
+        (clinic.clerk, 0, True, QueueCallRefusal.STOPPED),
     ):
         clock.now = VISIT + timedelta(days=days)
         if stop:

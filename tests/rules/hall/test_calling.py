@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from guahao.rules.hall.calling import (
     BEHIND,
     BEHIND_MAX,
-    CallRefusal,
     QueueAct,
+    QueueCallRefusal,
     QueueEntry,
     QueueRefusal,
     QueueReport,
@@ -48,15 +48,15 @@ def numbers(entries: list[QueueEntry]) -> list[int | None]:
 @pytest.mark.parametrize(
     ("session", "refused"),
     [
-        (None, CallRefusal.UNKNOWN),
-        (QueueSession(date(2026, 12, 2), is_stopped=True), CallRefusal.NOT_TODAY),
-        (QueueSession(date(2026, 12, 4), is_stopped=False), CallRefusal.NOT_TODAY),
-        (QueueSession(DAY, is_stopped=True), CallRefusal.STOPPED),
+        (None, QueueCallRefusal.UNKNOWN),
+        (QueueSession(date(2026, 12, 2), is_stopped=True), QueueCallRefusal.NOT_TODAY),
+        (QueueSession(date(2026, 12, 4), is_stopped=False), QueueCallRefusal.NOT_TODAY),
+        (QueueSession(DAY, is_stopped=True), QueueCallRefusal.STOPPED),
         (TODAY, None),
     ],
 )
 def test_only_today_s_sessions_that_are_held_are_called(
-    session: QueueSession | None, refused: CallRefusal | None
+    session: QueueSession | None, refused: QueueCallRefusal | None
 ) -> None:
     assert decide_calling(session, DAY) == refused
 
@@ -71,17 +71,17 @@ def test_the_next_of_those_who_are_here_is_called_and_the_last_was_seen() -> Non
         replace(entry(6), number=None),
     ]
     changed = call_next(queue, "3", NINE)
-    assert not isinstance(changed, CallRefusal)
+    assert not isinstance(changed, QueueCallRefusal)
     assert [(e.number, e.state, e.room) for e in changed] == [(1, SEEN, "3"), (4, CALLED, "3")]
 
 
 def test_nobody_is_called_where_nobody_waits() -> None:
     for queue in ([], [entry(1, EXPECTED)], [entry(1, SEEN)], [entry(1, CALLED, "3")]):
-        assert call_next(queue, "3", NINE) is CallRefusal.NOBODY_WAITS
+        assert call_next(queue, "3", NINE) is QueueCallRefusal.NOBODY_WAITS
 
 
 REPEATED = None
-CHANGED = CallRefusal.CHANGED_MEANWHILE
+CHANGED = QueueCallRefusal.CHANGED_MEANWHILE
 TABLE: dict[QueueAct, dict[QueueState, object]] = {
     QueueAct.AGAIN: {WAITING: CHANGED, CALLED: CALLED, PASSED: CALLED, SEEN: CHANGED},
     QueueAct.SKIP: {WAITING: CHANGED, CALLED: PASSED, PASSED: REPEATED, SEEN: CHANGED},
@@ -94,10 +94,10 @@ TABLE: dict[QueueAct, dict[QueueState, object]] = {
 @pytest.mark.parametrize("state", QueueState)
 def test_what_a_clerk_s_act_makes_of_each_state(call: QueueAct, state: QueueState) -> None:
     outcome = decide_call([], entry(1, state), call, 3, NINE)
-    expected = CallRefusal.UNKNOWN if state is EXPECTED else TABLE[call][state]
+    expected = QueueCallRefusal.UNKNOWN if state is EXPECTED else TABLE[call][state]
     got = outcome.state if isinstance(outcome, QueueEntry) else outcome
     assert got == expected
-    assert decide_call([], None, call, 3, NINE) is CallRefusal.UNKNOWN
+    assert decide_call([], None, call, 3, NINE) is QueueCallRefusal.UNKNOWN
 
 
 def test_who_missed_the_call_is_put_behind_so_many_who_wait() -> None:

@@ -12,7 +12,7 @@ from tests.web.site import Site
 from tests.web.staff_site import at_the_desk
 
 from guahao.flows.fairness.counter import counter_list, give_place, undo_giving
-from guahao.rules.fairness.counter import CounterRefusal
+from guahao.rules.fairness.counter import CounterPlaceRefusal
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role, Staff
 
@@ -144,14 +144,14 @@ async def test_two_windows_at_once_do_not_give_the_same_place(site: Site) -> Non
     by = await of_hospital(site, session_id)
     outcomes = await asyncio.gather(*(give_place(site.platform, by, session_id) for _ in range(4)))
     assert sorted(map(str, outcomes)) == sorted(
-        map(str, [0, *[Refused(CounterRefusal.NONE_LEFT)] * 3])
+        map(str, [0, *[Refused(CounterPlaceRefusal.NONE_LEFT)] * 3])
     )
     [listed] = await counter_list(site.platform, by, THURSDAY)
     assert (listed.left, listed.given) == (0, 1)
     assert listed.last_given is not None
     assert await undo_giving(site.platform, by, listed.last_given) == 1
     again = await undo_giving(site.platform, by, listed.last_given)
-    assert again == Refused(CounterRefusal.UNDONE)
+    assert again == Refused(CounterPlaceRefusal.UNDONE)
 
 
 @pytest.mark.usefixtures("thursday")
@@ -163,17 +163,19 @@ async def test_nobody_gives_places_of_others_of_tomorrow_or_of_a_stopped_clinic(
     for session_id in (own, others, tomorrow):
         await kept(site, session_id, 1)
     by, stranger = await of_hospital(site, own), await of_hospital(site, others)
-    assert await give_place(site.platform, by, others) == Refused(CounterRefusal.UNKNOWN)
-    assert await give_place(site.platform, by, 999_999) == Refused(CounterRefusal.UNKNOWN)
+    assert await give_place(site.platform, by, others) == Refused(CounterPlaceRefusal.UNKNOWN)
+    assert await give_place(site.platform, by, 999_999) == Refused(CounterPlaceRefusal.UNKNOWN)
     evening = await of_hospital(site, tomorrow)
-    assert await give_place(site.platform, evening, tomorrow) == Refused(CounterRefusal.NOT_TODAY)
+    assert await give_place(site.platform, evening, tomorrow) == Refused(
+        CounterPlaceRefusal.NOT_TODAY
+    )
     assert await give_place(site.platform, by, own) == 0
     [listed] = await counter_list(site.platform, by, THURSDAY)
     assert listed.last_given is not None
     refused = await undo_giving(site.platform, stranger, listed.last_given)
-    assert refused == Refused(CounterRefusal.UNKNOWN)
+    assert refused == Refused(CounterPlaceRefusal.UNKNOWN)
     await change(site.platform, "UPDATE clinic_sessions SET stopped_at = now() WHERE id = %s", own)
-    assert await give_place(site.platform, by, own) == Refused(CounterRefusal.STOPPED)
+    assert await give_place(site.platform, by, own) == Refused(CounterPlaceRefusal.STOPPED)
 
 
 @pytest.mark.usefixtures("thursday")

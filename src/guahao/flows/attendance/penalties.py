@@ -73,7 +73,7 @@ async def derive_suspensions(tx: Tx, platform: Platform, patient_ids: Sequence[i
     """Derive the suspensions of locked persons anew from all their no-shows; notify them.
 
     The persons are locked by the caller; those newly or longer suspended are notified. Whose
-    suspension ended or became shorter is returned: what else tells them, the caller knows.
+    suspension ended or became shorter are returned: the caller knows what else notifies them.
     """
     if not patient_ids:
         return []

@@ -13,8 +13,8 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.hall import calling as rules
 from guahao.rules.hall.calling import (
     BEHIND_MAX,
-    CallRefusal,
     QueueAct,
+    QueueCallRefusal,
     QueueEntry,
     QueueRefusal,
     QueueReport,
@@ -188,7 +188,7 @@ async def queue(platform: Platform, by: Staff, session_id: int) -> Queue | None:
 
 async def call_next(
     platform: Platform, by: Staff, session_id: int, room: str
-) -> int | Refused[CallRefusal]:
+) -> int | Refused[QueueCallRefusal]:
     """Call the next number to a room, and return it; who was called there has been seen."""
     room = typed(room)[:ROOM_MAX]
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
@@ -196,7 +196,7 @@ async def call_next(
         if isinstance(entries, Refused):
             return entries
         changed = rules.call_next(entries, room, act.now)
-        if isinstance(changed, CallRefusal):
+        if isinstance(changed, QueueCallRefusal):
             return Refused(changed)
         await store.save(act.tx, changed)
         number = changed[-1].number
@@ -214,7 +214,7 @@ async def call(
     appointment_id: int,
     wanted: QueueAct,
     behind: int,
-) -> Done | Refused[CallRefusal]:
+) -> Done | Refused[QueueCallRefusal]:
     """Call a number again, skip it, close it or put it back; a repeated act changes nothing."""
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         entries = await _open(act, session_id)
@@ -223,7 +223,7 @@ async def call(
         own = next((e for e in entries if e.appointment_id == appointment_id), None)
         behind = max(1, min(behind, BEHIND_MAX))
         after = rules.decide_call(entries, own, wanted, behind, act.now)
-        if isinstance(after, CallRefusal):
+        if isinstance(after, QueueCallRefusal):
             return Refused(after)
         if after is not None:
             await store.save(act.tx, [after])
@@ -236,7 +236,7 @@ async def call(
 
 async def announce(
     platform: Platform, by: Staff, session_id: int, notice: QueueNotice | None
-) -> Done | Refused[CallRefusal]:
+) -> Done | Refused[QueueCallRefusal]:
     """Announce on the board that a session is late, pauses or moved; None: nothing any more."""
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         entries = await _open(act, session_id)
@@ -248,7 +248,7 @@ async def announce(
         return DONE
 
 
-async def _open(act: Acting, session_id: int) -> list[QueueEntry] | Refused[CallRefusal]:
+async def _open(act: Acting, session_id: int) -> list[QueueEntry] | Refused[QueueCallRefusal]:
     """Lock a session to change its queue, and return its entries."""
     await lock_sessions(act.tx, [session_id])
     session = await store.session(act.tx, session_id)

@@ -3,10 +3,10 @@
 The person is proven at a hospital's window by the document in hand, or by the hotline, where an
 agent asks and a supervisor decides. The person's bookings, no-shows and suspension go along,
 because they are the person's; the old account sees nothing of them from then on, its log-ins end,
-and both phones are told. A dispute is the same, but the earlier registration was a stranger's: the
-person is registered anew, by name and document as shown, and the earlier registration gives way.
-Nothing of it counts, unless the document was shown in person for it before: then the no-shows and
-the suspension are the person's own (rules.people.registering).
+and both phones are notified. A dispute is the same, but the earlier registration was a stranger's:
+the person is registered anew, by name and document as shown, and the earlier registration gives
+way. Nothing of it counts, unless the document was shown in person for it before: then the no-shows
+and the suspension are the person's own (rules.people.registering).
 
 Locks: accounts by id, the person, then as everywhere; a request is read and written under its
 person's lock. So asking and proving lock the person alone, and carrying out is a transaction of

@@ -144,7 +144,7 @@ async def _decided(world: World, policies: DatedPolicies, progress: _Progress) -
 
 
 class _Progress:
-    """Tells how far it has come, a hundred times in all."""
+    """Reports its progress, a hundred times in all."""
 
     def __init__(self, platform: Platform, trial_id: int, total: int) -> None:
         self._platform = platform

@@ -145,8 +145,8 @@ async def offer(
             await store.reserve(tx, taken, added)
             if found.notified_at is not None:
                 ids = [one.stopped.appointment_id for one in allotted]
-                told = await messages.notify(tx, "replacement_offered", ids)
-                await stops.note_told(tx, stop_id, ids, told)
+                notified = await messages.notify(tx, "replacement_offered", ids)
+                await stops.record_notified(tx, stop_id, ids, notified)
         await act.record(
             "offer_replacement",
             ("stop", stop_id),

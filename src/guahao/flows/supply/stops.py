@@ -1,9 +1,9 @@
-"""A hospital stops sessions (停诊), and takes it back while nobody was told.
+"""A hospital stops sessions (停诊), and undoes it while nobody was notified.
 
 A stop is written first, with its reason, and then carried out in chunks, each in a
 transaction of its own that begins with the stop's lock: the desk never waits for more than
 one chunk, and what a crash left is carried on by a task. Bookings are stopped and their
-limits freed at once; their people are told after a time of grace.
+limits freed at once; their patients are notified after a time of grace.
 
 Where a substitute sees the patients in the same hours, nothing is stopped: the bookings are marked,
 their patients notified after the grace, and they may cancel until the visit without a no-show.
@@ -129,8 +129,8 @@ async def undo(platform: Platform, by: OfHospital, stop_id: int) -> Stop | Refus
 
     Its sessions can be booked again. Its bookings live again with their codes, in the order
     in which they were made; one whose limit or place has been used meanwhile, or whose
-    pick-up is over, stays stopped, and its person is told at once. Places that were offered
-    as replacement return.
+    pick-up is over, stays stopped, and its person is notified at once. Places that were
+    offered as replacement return.
     """
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         found = await store.lock(act.tx, platform.vault, stop_id)
@@ -237,7 +237,7 @@ async def _restore_some(tx: Tx, platform: Platform, found: Stop) -> bool:
     left = [stopped.id for stopped in bookings if stopped.id not in restored]
     lost = Counter(stopped.session_id for stopped in bookings if stopped.id not in restored)
     await places_lost_in_stop(tx, platform, lost, ids)
-    await store.note_told(tx, found.id, left, await messages.notify(tx, "stopped", left))
+    await store.record_notified(tx, found.id, left, await messages.notify(tx, "stopped", left))
     return True
 
 
@@ -247,14 +247,14 @@ async def _notify(platform: Platform, stop_id: int) -> None:
         found = await store.lock(tx, platform.vault, stop_id)
         if found is None or not is_to_be_notified(found.times, tx.now):
             return
-        ids = await store.untold(tx, stop_id)
+        ids = await store.not_notified(tx, stop_id)
         if found.substitute:
-            told = await messages.notify(tx, "substituted", ids)
-            await store.note_told(tx, stop_id, ids, told)
-            await store.mark_told(tx, stop_id)
+            notified = await messages.notify(tx, "substituted", ids)
+            await store.record_notified(tx, stop_id, ids, notified)
+            await store.mark_notified(tx, stop_id)
             return
         offered = await replacements.open_for(tx, ids)
-        told = await messages.notify(tx, "stopped", [id for id in ids if id not in offered])
-        told |= await messages.notify(tx, "replacement_offered", sorted(offered))
-        await store.note_told(tx, stop_id, ids, told)
-        await store.mark_told(tx, stop_id)
+        notified = await messages.notify(tx, "stopped", [id for id in ids if id not in offered])
+        notified |= await messages.notify(tx, "replacement_offered", sorted(offered))
+        await store.record_notified(tx, stop_id, ids, notified)
+        await store.mark_notified(tx, stop_id)

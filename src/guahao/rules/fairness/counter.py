@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 
-class CounterRefusal(StrEnum):
+class CounterPlaceRefusal(StrEnum):
     """Why no place is given, or none comes back, in order of precedence."""
 
     UNKNOWN = "counter_unknown"
@@ -26,23 +26,23 @@ class CounterFacts:
     left: int
 
 
-def decide_giving(session: CounterFacts | None, today: date) -> CounterRefusal | None:
+def decide_giving(session: CounterFacts | None, today: date) -> CounterPlaceRefusal | None:
     """Refuse to give a place. Tomorrow's list is not complete before the last draw of today."""
     if session is None:
-        return CounterRefusal.UNKNOWN
+        return CounterPlaceRefusal.UNKNOWN
     if session.visit_date != today:
-        return CounterRefusal.NOT_TODAY
+        return CounterPlaceRefusal.NOT_TODAY
     if session.is_stopped:
-        return CounterRefusal.STOPPED
-    return None if session.left > 0 else CounterRefusal.NONE_LEFT
+        return CounterPlaceRefusal.STOPPED
+    return None if session.left > 0 else CounterPlaceRefusal.NONE_LEFT
 
 
 def decide_undoing(
     session: CounterFacts | None, today: date, *, is_undone: bool
-) -> CounterRefusal | None:
+) -> CounterPlaceRefusal | None:
     """Refuse to take back that a place was given: on another day, or a second time."""
     if session is None:
-        return CounterRefusal.UNKNOWN
+        return CounterPlaceRefusal.UNKNOWN
     if session.visit_date != today:
-        return CounterRefusal.NOT_TODAY
-    return CounterRefusal.UNDONE if is_undone else None
+        return CounterPlaceRefusal.NOT_TODAY
+    return CounterPlaceRefusal.UNDONE if is_undone else None

@@ -25,7 +25,7 @@ class QueueState(StrEnum):
     SEEN = "seen"
 
 
-class CallRefusal(StrEnum):
+class QueueCallRefusal(StrEnum):
     """Why a clerk's call changes nothing, in order of precedence."""
 
     UNKNOWN = "queue_unknown"
@@ -129,22 +129,22 @@ def picked_up(
     return replace(own, state=QueueState.WAITING, state_at=now, requeued_at=None)
 
 
-def decide_calling(session: QueueSession | None, today: date) -> CallRefusal | None:
+def decide_calling(session: QueueSession | None, today: date) -> QueueCallRefusal | None:
     """Refuse calls of another hospital's session, of another day, and of a stopped session."""
     if session is None:
-        return CallRefusal.UNKNOWN
+        return QueueCallRefusal.UNKNOWN
     if session.visit_date != today:
-        return CallRefusal.NOT_TODAY
-    return CallRefusal.STOPPED if session.is_stopped else None
+        return QueueCallRefusal.NOT_TODAY
+    return QueueCallRefusal.STOPPED if session.is_stopped else None
 
 
 def call_next(
     entries: Sequence[QueueEntry], room: str, at: datetime
-) -> list[QueueEntry] | CallRefusal:
+) -> list[QueueEntry] | QueueCallRefusal:
     """Return the entries that change when a room calls its next: who was there has been seen."""
     waiting = in_order(entries)
     if not waiting:
-        return CallRefusal.NOBODY_WAITS
+        return QueueCallRefusal.NOBODY_WAITS
     seen = [
         replace(entry, state=QueueState.SEEN, state_at=at)
         for entry in entries
@@ -170,14 +170,14 @@ _TO = {
 
 def decide_call(
     entries: Sequence[QueueEntry], own: QueueEntry | None, call: QueueAct, behind: int, at: datetime
-) -> QueueEntry | CallRefusal | None:
+) -> QueueEntry | QueueCallRefusal | None:
     """Return the entry after a clerk's act; None where it is so already (a repeated click)."""
     if own is None or own.state is QueueState.EXPECTED:
-        return CallRefusal.UNKNOWN
+        return QueueCallRefusal.UNKNOWN
     if own.state is _TO[call] and call is not QueueAct.AGAIN:
         return None
     if own.state not in _FROM[call]:
-        return CallRefusal.CHANGED_MEANWHILE
+        return QueueCallRefusal.CHANGED_MEANWHILE
     if call is QueueAct.REQUEUE:
         return queued(entries, own, behind, at, at)
     return replace(own, state=_TO[call], state_at=at)

@@ -1,4 +1,4 @@
-"""Quiet hours: at night people are told only what cannot wait until the morning."""
+"""Quiet hours: at night only messages that cannot wait until the morning are sent."""
 
 from __future__ import annotations
 

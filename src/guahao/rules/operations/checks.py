@@ -93,7 +93,7 @@ def unknown(name: str, why: str) -> Check:
 
 
 def check_facts(facts: Facts, expected: Expected) -> list[Check]:
-    """Judge everything that SQL told."""
+    """Judge all facts that SQL measured."""
     return [
         check_primary(facts.replication),
         check_standby(facts.replication, expected),
@@ -226,7 +226,7 @@ def check_slots(server: ServerUse | None) -> Check:
 
 
 def check_server_disk(server: ServerUse | None) -> Check:
-    """Check how much the database takes, as far as SQL can tell."""
+    """Check how much space the database takes, as far as SQL can measure it."""
     name = "database_size"
     if server is None:
         return unknown(name, _UNREAD)
@@ -387,7 +387,7 @@ def check_hospitals(hospitals: Sequence[HospitalQueue] | None) -> Check:
 
 
 def is_behind(hospital: HospitalQueue) -> bool:
-    """Return whether a hospital that wants to be told is not."""
+    """Return whether a hospital that wants to be notified is not."""
     return hospital.is_enabled and (
         not hospital.is_answering or hospital.oldest_seconds > HOSPITAL_WARNING_SECONDS
     )

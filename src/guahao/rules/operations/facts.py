@@ -53,7 +53,7 @@ class WaitingMessages:
 
 @dataclass(frozen=True, slots=True)
 class HospitalQueue:
-    """What a hospital's system is to be told."""
+    """The events of which a hospital's system is to be notified."""
 
     code: str
     is_enabled: bool
@@ -119,7 +119,7 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that SQL can tell. None: could not be measured."""
+    """All facts that SQL can measure. None: could not be measured."""
 
     revision: str | None = None
     replication: Replication | None = None

@@ -1,4 +1,4 @@
-"""What citizens are told of the platform: in steps, never in figures that would help an attack."""
+"""What citizens see of the platform: in steps, never in figures that would help an attack."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PublicStatus:
 
 
 def public_status(facts: Facts | None, age_seconds: float, *, is_booking: bool) -> PublicStatus:
-    """Decide what is told; planned maintenance stays known however old it is."""
+    """Decide what is shown; planned maintenance stays known however old it is."""
     if facts is None:
         return PublicStatus(is_booking, None, None, (), None)
     maintenance = facts.maintenance or ()

@@ -1,1 +1,1 @@
-"""What SQL can tell of the platform's own operation."""
+"""What SQL can measure of the platform's own operation."""

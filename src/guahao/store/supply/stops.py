@@ -107,7 +107,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Unreached:
-    """A stopped booking of which nobody could be told. `state`: its message's, or no_phone."""
+    """A stopped booking of which nobody could be notified. `state`: its message's, or no_phone."""
 
     appointment_id: int
     department_name: str
@@ -496,7 +496,7 @@ async def _mark_restored(
 # Notifying ----------------------------------------------------------------------------------
 
 
-async def untold(tx: Tx, stop_id: int) -> list[int]:
+async def not_notified(tx: Tx, stop_id: int) -> list[int]:
     """Return the stopped bookings of which nobody was notified."""
     rows = await tx.rows(
         """
@@ -509,7 +509,7 @@ async def untold(tx: Tx, stop_id: int) -> list[int]:
     return [row[0] for row in rows]
 
 
-async def note_told(
+async def record_notified(
     tx: Tx, stop_id: int, appointment_ids: Sequence[int], message_ids: Mapping[int, int]
 ) -> None:
     """Record by which messages these were notified; a person without a phone has no message."""
@@ -529,7 +529,7 @@ async def note_told(
     )
 
 
-async def mark_told(tx: Tx, stop_id: int) -> None:
+async def mark_notified(tx: Tx, stop_id: int) -> None:
     """Mark the patients of a stop notified: it cannot be undone any more."""
     await tx.do(
         "UPDATE stops SET told_at = %(now)s WHERE id = %(id)s", {"now": tx.now, "id": stop_id}

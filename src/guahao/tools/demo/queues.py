@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from guahao.flows.hall.queues import give_numbers
-from guahao.rules.hall.calling import CallRefusal, call_next
+from guahao.rules.hall.calling import QueueCallRefusal, call_next
 from guahao.store.hall import queues as store
 from guahao.store.kernel.db import Tx
 
@@ -22,6 +22,6 @@ async def add_queues(tx: Tx, came: Mapping[int, Sequence[int]]) -> None:
         await give_numbers(tx, session_id, appointment_ids)
         for _ in range(len(appointment_ids) // _CALLED_OF):
             changed = call_next(await store.entries(tx, session_id), _ROOM, tx.now)
-            if isinstance(changed, CallRefusal):
+            if isinstance(changed, QueueCallRefusal):
                 break
             await store.save(tx, changed)

@@ -147,15 +147,15 @@ class Front:
         await answer(scope, receive, sealed.send)
 
     def _refusal(self, scope: HTTPScope, wait_seconds: int) -> Answer:
-        """Return what a caller is told who asks too often.
+        """Return the answer to a caller that asks too often.
 
         Programs that do so in a rush get a kept answer: to word it anew took a tenth of the
         processor time of a web process at a release.
         """
         security_log.refused(scope, _TOO_MANY)
         is_page, language = wants_page(scope), asked_language(scope)
-        told = scope["path"].startswith(FHIR_PATH), language, wait_seconds
-        kept = None if is_page else self._refusals.get(told)
+        key = scope["path"].startswith(FHIR_PATH), language, wait_seconds
+        kept = None if is_page else self._refusals.get(key)
         if kept is not None:
             return kept
         problem = self._replies.problem(_TOO_MANY, language, retry_after_seconds=wait_seconds)
@@ -163,7 +163,7 @@ class Front:
             return self._error_page(Request(scope), problem, None)
         if len(self._refusals) >= _REFUSALS_MAX:
             self._refusals.clear()
-        answer = self._refusals[told] = problem_answer(scope, problem)
+        answer = self._refusals[key] = problem_answer(scope, problem)
         return answer
 
     async def _is_public(self, scope: HTTPScope, sealed: _Sealed) -> bool:

@@ -61,8 +61,8 @@ class HospitalStopIn(msgspec.Struct, forbid_unknown_fields=True):
 class HospitalStopOut(msgspec.Struct):
     """The session as it is now; `changed` false: it was so already.
 
-    `bookings` were stopped with it; their people are told at `told_from`, and until then the
-    stop can be taken back. `substitute`: the bookings stay, and another doctor sees the patients.
+    `bookings` were stopped with it; their patients are notified at `told_from`, and until then
+    the stop can be undone. `substitute`: the bookings stay, and another doctor sees the patients.
     """
 
     changed: bool

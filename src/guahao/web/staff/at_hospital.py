@@ -20,9 +20,9 @@ ANY = "/staff/hospitals/{hospital_id}"
 
 @dataclass(frozen=True, slots=True)
 class HospitalContext:
-    """Which hospital a page is of, who acts there, and the address its pages begin with.
+    """The hospital of a page, who acts there, and the address its pages begin with.
 
-    `hospital` None: of their own, which they need not be told.
+    `hospital` None: their own, which the page need not name.
     """
 
     staff: Staff

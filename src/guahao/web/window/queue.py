@@ -9,7 +9,7 @@ from litestar.types import ASGIApp
 from guahao.flows.attendance import window
 from guahao.flows.hall import queues as flows
 from guahao.flows.hall.queues import ROOM_MAX
-from guahao.rules.hall.calling import BEHIND, BEHIND_MAX, CallRefusal, QueueAct
+from guahao.rules.hall.calling import BEHIND, BEHIND_MAX, QueueAct, QueueCallRefusal
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import typed
 from guahao.store.hall.queues import QueueNotice
@@ -123,8 +123,8 @@ async def _announce(page: StaffPage) -> ASGIApp:
     return page.redirect(f"{_QUEUES}/{id}")
 
 
-async def _refused(page: StaffPage, id: int, refused: Refused[CallRefusal]) -> ASGIApp:
-    if refused.reason is CallRefusal.UNKNOWN and page.form.get("appointment") is None:
+async def _refused(page: StaffPage, id: int, refused: Refused[QueueCallRefusal]) -> ASGIApp:
+    if refused.reason is QueueCallRefusal.UNKNOWN and page.form.get("appointment") is None:
         raise ProblemError(_UNKNOWN)
     return await _shown(page, id, *page.refusal(refused))
 

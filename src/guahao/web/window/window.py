@@ -37,7 +37,7 @@ _HEADLINES = {
 
 @dataclass(frozen=True, slots=True)
 class WindowAnswer:
-    """What the clerk is told, large: a headline, and what to say or do."""
+    """The answer to the clerk, large: a headline, and what to say or do."""
 
     good: bool
     title: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guahao.rules.fairness.applying import ApplicationRefusal, WithdrawRefusal
-from guahao.rules.fairness.counter import CounterRefusal
+from guahao.rules.fairness.counter import CounterPlaceRefusal
 from guahao.rules.fairness.modes import REASON_MAX, REFERRAL_PERCENT_MAX, ModeRefusal
 from guahao.web.words.refusals.sentence import Sentence, Sentences
 from guahao.words.text import Words
@@ -77,13 +77,15 @@ FAIRNESS: Sentences = {
         ModeRefusal.NO_CHANGE: Sentence(422, Words("与当时已有的放号方式相同，没有更改。")),
         ModeRefusal.NOT_PENDING: Sentence(409, Words("没有这个决定，或已撤回。")),
     },
-    CounterRefusal: {
-        CounterRefusal.UNKNOWN: Sentence(404, Words("本院没有这个门诊。请刷新后再试。")),
-        CounterRefusal.NOT_TODAY: Sentence(409, Words("窗口号只在就诊当天给。")),
-        CounterRefusal.STOPPED: Sentence(409, Words("这个门诊已停诊，号不能再给。")),
-        CounterRefusal.NONE_LEFT: Sentence(
+    CounterPlaceRefusal: {
+        CounterPlaceRefusal.UNKNOWN: Sentence(404, Words("本院没有这个门诊。请刷新后再试。")),
+        CounterPlaceRefusal.NOT_TODAY: Sentence(409, Words("窗口号只在就诊当天给。")),
+        CounterPlaceRefusal.STOPPED: Sentence(409, Words("这个门诊已停诊，号不能再给。")),
+        CounterPlaceRefusal.NONE_LEFT: Sentence(
             409, Words("这个门诊的窗口号已经给完，可能刚由其他窗口给出。这次没有给出。")
         ),
-        CounterRefusal.UNDONE: Sentence(409, Words("这个号已经撤销过了。请以现在的数字为准。")),
+        CounterPlaceRefusal.UNDONE: Sentence(
+            409, Words("这个号已经撤销过了。请以现在的数字为准。")
+        ),
     },
 }
