@@ -53,6 +53,17 @@ UNPREDICTABLE_MODULES = {"os", "random", "secrets", "time", "uuid"}
 UNPREDICTABLE_CALLS = {"now", "today", "utcnow"}
 SETTING = re.compile(r"GUAHAO_[A-Z][A-Z0-9_]*")
 
+# Where the sentences of refusals stand (docs/decisions/0039).
+SENTENCES_HOME = SOURCE / "web" / "words"
+# Modules of the web with words of their own for reasons, and what these are.
+OWN_WORDS = {
+    "administration/reports/city.py": "names of a report's rows",
+    "staff/hospital/api_calls.py": "names of the rows of the log of calls",
+    "window/window.py": "titles over the sentences",
+}
+SAYING = {"say", "Words"}
+REASONS = ("Refusal", "Fault")  # how the enums of reasons are named
+
 Check = Callable[[ast.Module], Iterator[str]]
 
 
@@ -98,6 +109,24 @@ def impurities(tree: ast.Module) -> Iterator[str]:
                 for name in _imported(node)
                 if not _may_be_imported_by_a_rule(name)
             )
+
+
+def sentences_of_reasons(tree: ast.Module) -> Iterator[str]:
+    """Entries of dictionaries from a reason to its sentence, or to a tuple with sentences."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Attribute) and _is_reason(key) and _says(value):
+                    yield f"{key.lineno}: the sentence of {ast.unparse(key)}"
+
+
+def _is_reason(key: ast.Attribute) -> bool:
+    return isinstance(key.value, ast.Name) and key.value.id.endswith(REASONS)
+
+
+def _says(value: ast.expr) -> bool:
+    parts = value.elts if isinstance(value, ast.Tuple) else [value]
+    return any(isinstance(part, ast.Call) and _called(part) in SAYING for part in parts)
 
 
 def settings_named(tree: ast.Module) -> set[str]:
@@ -209,6 +238,13 @@ def test_sql_stands_in_the_store() -> None:
 
 def test_rules_are_pure() -> None:
     assert _complaints(impurities, _python_files(SOURCE / "rules")) == []
+
+
+def test_sentences_of_refusals_stand_in_one_table() -> None:
+    web = SOURCE / "web"
+    files = [file for file in _python_files(web) if SENTENCES_HOME not in file.parents]
+    with_own = [file for file in files if _complaints(sentences_of_reasons, [file])]
+    assert {str(file.relative_to(web)) for file in with_own} == set(OWN_WORDS)
 
 
 def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
@@ -346,6 +382,23 @@ def test_sql_statements_knows_sql_from_prose(source: str, complaints: int) -> No
 )
 def test_impurities_finds_what_a_rule_may_not_do(source: str, complaints: int) -> None:
     assert _found(impurities, source) == complaints
+
+
+@pytest.mark.parametrize(
+    ("source", "complaints"),
+    [
+        ('{FeeRefusal.DATE: page.say("…"), FeeRefusal.FEE: page.say("…")}', 2),
+        ('{HospitalFault.CODE: Words("…")}', 1),
+        ('{PickupRefusal.WRONG_DAY: (page.say("…"), page.say("…"))}', 1),
+        ('{FeeRefusal.DATE: say("…")}', 1),
+        ('{FeeRefusal.DATE: "date"}', 0),
+        ('{FeeRefusal.DATE: [Offer("/", page.say("…"))]}', 0),
+        ('{Role.CLERK: page.say("…"), **others}', 0),
+        ('{"fee_date": page.say("…")}', 0),
+    ],
+)
+def test_sentences_of_reasons_knows_sentences_from_links(source: str, complaints: int) -> None:
+    assert _found(sentences_of_reasons, source) == complaints
 
 
 def test_settings_named_reads_literals_and_fields() -> None:
