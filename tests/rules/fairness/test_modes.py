@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from guahao.rules.fairness.modes import (
     FIRST_COME,
-    REASON_MAX,
     REFERRAL_PERCENT_MAX,
     DatedMode,
     ModeRefusal,
@@ -26,6 +25,7 @@ from guahao.rules.fairness.modes import (
 from guahao.rules.fairness.proposing import Finding, PastRelease, finding
 from guahao.rules.fairness.returning import APPLICATIONS_OPEN, ReleaseMode
 from guahao.rules.kernel.limits import CITY_TIME, ONE_DAY, HospitalRules, Policy
+from guahao.rules.kernel.reasons import REASON_MAX
 from guahao.rules.supply.releasing import opens_at
 
 HEART, EYES = 1, 2

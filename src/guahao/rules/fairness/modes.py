@@ -13,10 +13,10 @@ from enum import StrEnum
 
 from guahao.rules.fairness.returning import APPLICATIONS_OPEN, ReleaseMode
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules, Policy
+from guahao.rules.kernel.reasons import REASON_MAX
 from guahao.rules.supply.releasing import furthest, opens_at
 
 REFERRAL_PERCENT_MAX = 50
-REASON_MAX = 200  # characters
 AHEAD_MAX = timedelta(days=730)  # a date further away is a slip of the pen
 
 

@@ -11,7 +11,6 @@ from guahao.flows.fairness import modes as flows
 from guahao.flows.fairness.modes import ModesOverview
 from guahao.rules.fairness.modes import (
     FIRST_COME,
-    REASON_MAX,
     REFERRAL_PERCENT_MAX,
     DatedMode,
     Release,
@@ -19,6 +18,7 @@ from guahao.rules.fairness.modes import (
 )
 from guahao.rules.fairness.returning import ReleaseMode
 from guahao.rules.kernel.outcomes import Done, Refused
+from guahao.rules.kernel.reasons import REASON_MAX
 from guahao.rules.kernel.text import prose
 from guahao.store.fairness.modes import Decision
 from guahao.web.http.answers import Answer

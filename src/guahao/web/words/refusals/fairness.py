@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from guahao.rules.fairness.applying import ApplicationRefusal, WithdrawRefusal
 from guahao.rules.fairness.counter import CounterPlaceRefusal
-from guahao.rules.fairness.modes import REASON_MAX, REFERRAL_PERCENT_MAX, ModeRefusal
+from guahao.rules.fairness.modes import REFERRAL_PERCENT_MAX, ModeRefusal
+from guahao.rules.kernel.reasons import REASON_MAX
 from guahao.web.words.refusals.sentence import Sentence, Sentences
 from guahao.words.text import Words
 
