@@ -22,6 +22,8 @@ from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.changes import Clinic, SessionRefusal, SessionRefused
 from guahao.rules.supply.planning import FOR_EVER, PlanRefusal
 from guahao.store.kernel.views import AppointmentView
+from guahao.store.supply import feeding
+from guahao.store.supply import timetables as store
 from guahao.store.supply.timetables import PlannedSession
 
 TUESDAY = date(2026, 12, 1)
@@ -159,6 +161,23 @@ async def test_places_lowered_while_people_book_are_sold_once(platform: Platform
     [[capacity, booked]] = await ask(platform, "SELECT capacity, booked FROM clinic_sessions")
     assert booked == sold == await count(platform, "appointments", "status = 'booked'")
     assert booked <= capacity
+
+
+async def test_a_timetable_that_is_changed_waits_for_an_import_and_does_not_block_it(
+    platform: Platform,
+) -> None:
+    by, department_id, _ = await hospital(platform)
+    timetable_id, _ = await timetable(platform, by, department_id)
+    async with platform.db.transaction() as tx:
+        await feeding.lock_feed(tx, by.own_hospital_id)
+        changing = asyncio.create_task(
+            plans.change(platform, by, timetable_id, CLINIC, on_holidays=True)
+        )
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+        while not changing.done() and not await ask(platform, waiting):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        assert await store.lock(tx, by.own_hospital_id, timetable_id) is not None
+    assert isinstance(await changing, Following)
 
 
 async def test_a_single_session_is_added_for_tomorrow_or_later(platform: Platform) -> None:

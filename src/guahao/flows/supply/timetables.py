@@ -130,6 +130,8 @@ async def change(
     """
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        # Rolling out locks the hospital, and an import locks it before its timetables.
+        await feeding.lock_feed(act.tx, hospital_id)
         before = await store.lock(act.tx, hospital_id, timetable_id)
         if before is None:
             return Refused(PlanRefusal.UNKNOWN)
