@@ -27,6 +27,7 @@ CLINIC = Clinic("医师", "", "morning", time(8), time(12), 5000, 20)
 
 def test_the_bounds_of_a_plan() -> None:
     assert planning.CAPACITY_MAX == 1000
+    assert planning.FEN == 100
     assert planning.WORDS_MAX == 40
     assert planning.FEE_MAX_FEN == 1_000_000
     assert planning.ROLLED_DAYS == 93

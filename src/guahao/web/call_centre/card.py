@@ -14,6 +14,7 @@ from guahao.flows.call_centre.calls import NotCancelled
 from guahao.rules.booking.cancelling import cancel_until
 from guahao.rules.call_centre.calls import WRONG_ANSWERS_MAX, CallRefusal, Question
 from guahao.rules.kernel.outcomes import CancelRefusal, Done, Refused
+from guahao.rules.kernel.reasons import REASON_MAX
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.security_log import SecurityEvent, note
 from guahao.store.kernel.views import AppointmentView
@@ -26,7 +27,6 @@ from guahao.web.words.words import message_kinds
 
 _CALL = "/staff/calls/{call_id}"
 _BOOKING = _CALL + "/bookings/{appointment_id}"
-_REASON_MAX = 200
 _ANSWER_MAX = 60
 _FAILED = ("failed", "unknown")
 
@@ -118,7 +118,7 @@ async def _send_code(page: StaffPage) -> ASGIApp:
 
 async def _look(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
-    why = page.form.get("reason", "")[:_REASON_MAX]
+    why = page.form.get("reason", "")[:REASON_MAX]
     match await flows.look(page.services.platform, page.staff, call_id, why):
         case Done():
             return page.redirect(f"/staff/calls/{call_id}")
@@ -152,7 +152,7 @@ async def _ask_to_cancel(page: StaffPage) -> ASGIApp:
 async def _cancel(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     id = read_id(page.request, "appointment_id", "unknown_appointment")
-    why = page.form.get("reason", "")[:_REASON_MAX]
+    why = page.form.get("reason", "")[:REASON_MAX]
     match await flows.cancel_for_caller(page.services.platform, page.staff, call_id, id, why):
         case AppointmentView():
             page.flash(page.say("已退号，短信已发往登记的手机。"))

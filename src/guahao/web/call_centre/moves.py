@@ -10,6 +10,7 @@ from guahao.flows.call_centre.calls import card as card_of
 from guahao.flows.people import moving as flows
 from guahao.flows.people.moving import Moved, MovePending
 from guahao.rules.kernel.outcomes import Done, Refused
+from guahao.rules.kernel.reasons import REASON_MAX
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.moving import MoveRefusal
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES, Role
@@ -26,7 +27,6 @@ _ASK = "/staff/calls/{call_id}/move/{patient_id}"
 _BY_DOCUMENT = "/staff/calls/move"
 _SUPERVISOR = frozenset({Role.SUPERVISOR})
 _FIELD_MAX = 60
-_REASON_MAX = 200
 _UNPROCESSABLE = 422
 
 
@@ -73,7 +73,7 @@ async def _ask(page: StaffPage) -> ASGIApp:
         call_id,
         patient_id,
         page.form.get("phone", "")[:_FIELD_MAX],
-        page.form.get("reason", "")[:_REASON_MAX],
+        page.form.get("reason", "")[:REASON_MAX],
     )
     match outcome:
         case MovePending():
@@ -95,7 +95,7 @@ async def _document_form(page: StaffPage, refused: str = "", status: int = 200) 
 async def _ask_by_document(page: StaffPage) -> ASGIApp:
     names = ("name", "id_type", "id_no", "phone")
     typed = {name: page.form.get(name, "")[:_FIELD_MAX] for name in names}
-    reason = page.form.get("reason", "")[:_REASON_MAX]
+    reason = page.form.get("reason", "")[:REASON_MAX]
     kind = page.form.get("kind", "move")
     if kind not in ("move", "dispute"):
         raise ProblemError("bad_request")
@@ -145,7 +145,7 @@ async def _decide(page: StaffPage) -> ASGIApp:
     decision = page.form.get("decision", "")
     if decision not in ("approve", "reject"):
         raise ProblemError("bad_request")
-    reason = page.form.get("reason", "")[:_REASON_MAX]
+    reason = page.form.get("reason", "")[:REASON_MAX]
     outcome = await flows.decide_move(
         page.services.platform, page.staff, move_id, reason, approve=decision == "approve"
     )

@@ -15,6 +15,7 @@ from guahao.flows.call_centre.calls import card
 from guahao.rules.booking.rescheduling import NotRescheduled
 from guahao.rules.call_centre.calls import CallRefusal
 from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
+from guahao.rules.kernel.reasons import REASON_MAX
 from guahao.rules.people.identity import valid_phone
 from guahao.rules.people.logins import LoginRefused
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
@@ -24,7 +25,6 @@ from guahao.web.staff import StaffPage, StaffRoute
 
 _PATH = "/staff/calls/{call_id}/bookings/{appointment_id}/reschedule"
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,40}")
-_REASON_MAX = 200
 _CONFLICT = 409
 
 
@@ -62,7 +62,7 @@ async def _form(page: StaffPage, refused: str = "", status: int = 200, key: str 
         view=view,
         places=None if isinstance(places, NotRescheduled) else places,
         refused=refused,
-        reason=page.form.get("reason", "")[:_REASON_MAX],
+        reason=page.form.get("reason", "")[:REASON_MAX],
         chosen=as_id(page.form.get("session_id", "")),
         key=key or secrets.token_urlsafe(16),
     )
@@ -73,7 +73,7 @@ async def _reschedule(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     id = read_id(page.request, "appointment_id", "unknown_appointment")
     session_id, key = as_id(page.form.get("session_id", "")), page.form.get("key", "")
-    why = page.form.get("reason", "")[:_REASON_MAX]
+    why = page.form.get("reason", "")[:REASON_MAX]
     if not _KEY.fullmatch(key):
         raise ProblemError("bad_request")
     if session_id is None:

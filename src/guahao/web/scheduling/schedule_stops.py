@@ -15,6 +15,7 @@ from guahao.rules.booking.replacing import PlacesOffered
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import CITY_TIME, ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.kernel.reasons import REASON_MAX
 from guahao.rules.supply.planning import CAPACITY_MAX, WEEKDAYS
 from guahao.rules.supply.stops import StopRefusal
 from guahao.store.supply.stops import Affected, Stop, StopScope
@@ -26,7 +27,6 @@ from guahao.web.staff.weekdays import WEEKDAYS_SHOWN
 
 _STOP = "/staff/schedule/stop"
 _ONE = "/staff/schedule/stops/{stop_id}"
-_REASON_MAX = 200
 _EVENING = time(18, 0)
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
 
@@ -117,7 +117,7 @@ async def _stop(page: StaffPage) -> ASGIApp:
     scope = _scope(given)
     if scope is None:
         return await _show_form(page, given, None, *page.refusal(Refused(StopRefusal.DATES)))
-    reason = page.form.get("reason", "")[:_REASON_MAX]
+    reason = page.form.get("reason", "")[:REASON_MAX]
     substitute = page.form.get("instead") == "substitute"
     outcome = await flows.stop(
         page.services.platform, page.staff, scope, reason, substitute=substitute

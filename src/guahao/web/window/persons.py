@@ -15,6 +15,7 @@ from guahao.flows.people.counter import AtCounter
 from guahao.flows.people.moving import Moved, MovePending
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.kernel.reasons import REASON_MAX
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
 from guahao.rules.people.counter import CounterRefusal
@@ -30,7 +31,6 @@ PERSONS_PATH = "/staff/window/persons"
 _MOVES = MovePages("/staff/window/moves", tab="persons", back=PERSONS_PATH)
 _CLERK = frozenset({Role.CLERK})
 _FIELD_MAX = 60
-_REASON_MAX = 200
 _SEALED_MAX = 2000
 _UNPROCESSABLE = 422
 _FIELDS = ("name", "id_type", "id_no")
@@ -133,7 +133,7 @@ async def _check(page: StaffPage) -> ASGIApp:
         page.staff,
         person_of(page),
         page.form.get("phone", "")[:_FIELD_MAX],
-        page.form.get("reason", "")[:_REASON_MAX],
+        page.form.get("reason", "")[:REASON_MAX],
     )
     match outcome:
         case PatientView():
@@ -176,7 +176,7 @@ async def _ask_to_move(page: StaffPage) -> ASGIApp:
         page.staff,
         person_of(page),
         page.form.get("phone", "")[:_FIELD_MAX],
-        page.form.get("reason", "")[:_REASON_MAX],
+        page.form.get("reason", "")[:REASON_MAX],
         disputed=page.path.endswith("/dispute"),
     )
     match outcome:

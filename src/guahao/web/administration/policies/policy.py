@@ -20,7 +20,8 @@ from guahao.rules.kernel.policies import (
     changed_numbers,
     out_of_bounds,
 )
-from guahao.rules.kernel.text import prose, typed
+from guahao.rules.kernel.reasons import stated_reason
+from guahao.rules.kernel.text import typed
 from guahao.rules.policy.changing import PolicyChangeRefusal, check_change
 from guahao.rules.staff.staff import Role
 from guahao.web.http.answers import Answer
@@ -133,7 +134,7 @@ async def _change(page: StaffPage) -> ASGIApp:
         return await _shown(page, page.say("请填写生效日期。"), 422)
     new = DatedPolicy(holds_from, policy)
     refusal = check_change(found.history, new)
-    if refusal is None and not prose(page.form.get("reason", "")):
+    if refusal is None and stated_reason(page.form.get("reason", "")) is None:
         refusal = PolicyChangeRefusal.REASON_NEEDED
     if refusal is not None:
         return await _shown(page, *_refusal(page, Refused(refusal), found, policy))

@@ -6,7 +6,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows.fairness.figures import look_up_ticket
 from guahao.rules.fairness.allocating import FULL, LONG_WAIT_LOSSES
-from guahao.rules.kernel.text import prose
+from guahao.rules.kernel.reasons import stated_reason
 from guahao.rules.staff.staff import Role
 from guahao.web.administration.reports.city import reason_words
 from guahao.web.http.reading import as_id
@@ -15,7 +15,6 @@ from guahao.web.staff import Sending, StaffPage, StaffRoute
 _CITY = frozenset({Role.ADMINISTRATOR, Role.AUDITOR, Role.SUPERVISOR})
 _PATH = "/staff/reports/fairness/ticket"
 _FIELD_MAX = 80
-_REASON_MAX = 200
 _UNPROCESSABLE = 422
 
 
@@ -28,7 +27,7 @@ async def _look_up(page: StaffPage) -> ASGIApp:
     typed = {
         "draw": page.form.get("draw", "")[:_FIELD_MAX],
         "ticket": page.form.get("ticket", "")[:_FIELD_MAX],
-        "reason": prose(page.form.get("reason", ""))[:_REASON_MAX],
+        "reason": stated_reason(page.form.get("reason", "")) or "",
     }
     draw_id = as_id(typed["draw"].strip())
     if draw_id is None or not typed["ticket"].strip() or not typed["reason"]:
