@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Mapping
 
 import pytest
 from tests.web.site import has_chinese
@@ -27,12 +28,17 @@ from guahao.words.text import Words
 NAMED = [words for words in (*BY_NAME.values(), CHECKED_ONLY) if words is not None]
 
 
-def test_every_reason_has_its_row() -> None:
-    every = set(Refusal)
-    assert set(WAYS) == every
-    assert set(BY_NAME) == every
-    assert set(PASSED_OVER) == {*every, FULL, ENDED, WITHDRAWN}
-    assert set(REASONS) == {*every, *Companion}
+@pytest.mark.parametrize(
+    ("table", "besides"),
+    [
+        pytest.param(WAYS, set(), id="citizens/booking/ways.py"),
+        pytest.param(BY_NAME, set(), id="words/refusals/booking.py BY_NAME"),
+        pytest.param(PASSED_OVER, {FULL, ENDED, WITHDRAWN}, id="words/refusals/booking.py"),
+        pytest.param(REASONS, set(Companion), id="administration/reports/city.py"),
+    ],
+)
+def test_every_reason_has_its_row(table: Mapping[str, object], besides: set[str]) -> None:
+    assert set(table) == {*Refusal, *besides}
 
 
 @pytest.mark.parametrize("code", [*Refusal, *CancelRefusal])

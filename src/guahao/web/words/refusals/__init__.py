@@ -1,7 +1,7 @@
 """The status and sentence of every refusal on a page of the staff.
 
-One module a room of the rules. A new reason needs an entry; a test checks this. What programs are
-told, and citizens of a booking, is in `web/words/replies.py`.
+One module a room of the rules. A new reason needs an entry; a test checks this. What programs and
+citizens are told is in `web/words/replies.py`, of one patient and of draws in `booking.py`.
 """
 
 from __future__ import annotations
