@@ -12,6 +12,7 @@ from guahao.flows.supply.bulk import acts as flows
 from guahao.flows.supply.bulk.acts import ChangedSession, CopiedSession, CopyPlan
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.kernel.reasons import REASON_MAX
 from guahao.rules.supply.bulk import (
     UNDO_FOR,
     BulkRefusal,
@@ -30,7 +31,6 @@ from guahao.web.scheduling.schedule_forms import (
     near_monday,
 )
 from guahao.web.staff import StaffPage, StaffRoute
-from guahao.web.staff.confirming import REASON_LENGTH_MAX
 from guahao.web.staff.reading import read_date, read_fen, read_number
 from guahao.web.staff.weekdays import WEEKDAYS_SHOWN
 
@@ -82,7 +82,7 @@ async def _change(page: StaffPage) -> ASGIApp:
     if selection is None:
         return await _show_change(page, given, *page.refusal(Refused(BulkRefusal.DATES)))
     platform, by = page.services.platform, page.staff
-    reason = form.get("reason", "")[:REASON_LENGTH_MAX]
+    reason = form.get("reason", "")[:REASON_MAX]
     outcome = await flows.change(platform, by, selection, change, reason, form.get("version", ""))
     if isinstance(outcome, Refused):
         found = None
@@ -132,7 +132,7 @@ async def _show_change(
         acts=await flows.latest(platform, by),
         undo_until=lambda act: page.now < act.at + UNDO_FOR and act.undone_at is None,
         fates=_fates(page),
-        reason_max=REASON_LENGTH_MAX,
+        reason_max=REASON_MAX,
         refused=refused,
     )
 

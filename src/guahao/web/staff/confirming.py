@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from guahao.rules.kernel.reasons import REASON_MAX, full_reason
 from guahao.rules.kernel.text import prose
 from guahao.web.http.answers import Answer
 from guahao.web.staff.page import StaffPage
 
 CONFIRMED = "confirmed"
 REASON = "reason"
-REASON_LENGTH_MAX = 200
-_REASON_LENGTH_MIN = 2
 _UNPROCESSABLE = 422
 
 
@@ -35,15 +34,15 @@ def confirmed(page: StaffPage, act: Act) -> str | Answer:
     The page sends the same fields to the same address again, with the reason. The reason belongs
     into the trail: give it to the flow.
     """
-    reason = prose(page.form.get(REASON, ""))
+    typed = page.form.get(REASON, "")
     asked = page.form.get(CONFIRMED) == "yes"
-    if asked and _REASON_LENGTH_MIN <= len(reason) <= REASON_LENGTH_MAX:
+    if asked and (reason := full_reason(typed)) is not None:
         return reason
     return page.show(
         "staff/confirm.html",
         _UNPROCESSABLE if asked else 200,
         act=act,
         fields={name: text for name, text in page.form.items() if name not in (CONFIRMED, REASON)},
-        reason=reason[:REASON_LENGTH_MAX],
+        reason=prose(typed)[:REASON_MAX],
         refused=page.say("请写明原因，2到200个字。") if asked else "",
     )
