@@ -5,16 +5,23 @@ from __future__ import annotations
 import string
 from datetime import date, time
 from enum import StrEnum
+from importlib import import_module
+from itertools import chain
+from pkgutil import walk_packages
 
 import pytest
 from tests.web.site import has_chinese
 
+from guahao import rules
 from guahao.flows.attendance.window import NotHandedOut
-from guahao.rules.kernel.outcomes import PickupRefusal, Refused
+from guahao.rules.integration.clients import AccessRefusal
+from guahao.rules.kernel.outcomes import PickupRefusal, Refused, ThrottleRefusal
 from guahao.rules.staff.logins import LoginRefusal
+from guahao.rules.supply.importing import ImportRefusal, RowRefusal
 from guahao.rules.supply.releasing import city_time
 from guahao.web.words.refusals import REFUSALS, said
 from guahao.web.words.refusals.sentence import Sentence
+from guahao.web.words.replies import REPLIES
 from guahao.words.catalogue import Language
 
 SENTENCES = [
@@ -27,6 +34,34 @@ SENTENCES = [
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_every_reason_has_its_sentence(kind: type[StrEnum]) -> None:
     assert set(REFUSALS[kind]) == set(kind)
+
+
+def test_every_refusal_of_the_rules_has_its_table() -> None:
+    elsewhere = {
+        AccessRefusal,  # a stranger does not hear what was wrong
+        ThrottleRefusal,  # said with the seconds to wait
+        *(ImportRefusal, RowRefusal),  # `sheet_words`, beside the row
+    }
+    without = [
+        kind
+        for kind in refusals_of_the_rules()
+        if kind not in REFUSALS and not set(kind) <= set(REPLIES)
+    ]
+    assert set(without) == elsewhere
+
+
+def refusals_of_the_rules() -> set[type[StrEnum]]:
+    found = [
+        vars(import_module(module.name)).values()
+        for module in walk_packages(rules.__path__, f"{rules.__name__}.")
+    ]
+    return {
+        value
+        for value in chain.from_iterable(found)
+        if isinstance(value, type)
+        and issubclass(value, StrEnum)
+        and value.__name__.endswith("Refusal")
+    }
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)
