@@ -31,7 +31,7 @@ app = typer.Typer(
 
 @app.command("desk")
 def bench_desk_command() -> None:
-    """The booking desk in this process, beside pgbench."""
+    """Measure the booking desk in this process, beside pgbench."""
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
         bench_desk.run(url, settings, console)
@@ -41,7 +41,7 @@ def bench_desk_command() -> None:
 def bench_http_command(
     processes: Annotated[int, typer.Option(min=1, max=16, help="Web processes.")] = 2,
 ) -> None:
-    """The whole HTTP stack under wrk, beside pgbench.
+    """Measure the whole HTTP stack under wrk, beside pgbench.
 
     What the kit runs for the public: two processes with one lane each. A single process has two.
     """
@@ -52,7 +52,7 @@ def bench_http_command(
 
 @app.command("feed")
 def bench_feed_command() -> None:
-    """A hospital publishes 10,000 sessions in one call, again, and changed."""
+    """Measure a hospital that publishes 10,000 sessions in one call, again, and changed."""
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
         bench_feed.run(url, console)
@@ -68,7 +68,7 @@ def bench_rush_command(
     persons: Annotated[int, typer.Option(min=10, max=10_000, help="People at a release.")] = 1_000,
     releases: Annotated[int, typer.Option(min=1, max=60, help="Releases of each arm.")] = 10,
 ) -> None:
-    """People against bots at releases over HTTP, with personal release moments and without.
+    """Run people against bots at releases over HTTP, with personal release moments and without.
 
     Exit status 1 where the bots have more than RULES.md allows, or the control does not fail.
     A release takes three quarters of a minute. With `--bots 0`: many callers for few places at
@@ -108,7 +108,7 @@ def bench_morning_command(
         Path | None, typer.Option(help="An SVG file to draw the figures into.")
     ] = None,
 ) -> None:
-    """A release of a city: readers, people, bots, agents, clerks and cancels, all at once.
+    """Measure a city's release: readers, people, bots, agents, clerks and cancels, all at once.
 
     In each round at the load of the options and at ten times it. Exit status 1 where what must
     hold does not: goodput, refusals, and staff's requests at ten times the load.
@@ -168,7 +168,7 @@ def _shares(text: str) -> tuple[float, ...]:
 def bench_read_command(
     bookings: Annotated[int, typer.Option(min=1_000_000, help="How many there are.")] = 1_000_000,
 ) -> None:
-    """Searches and pages in a city with a million bookings, each from request to answer."""
+    """Measure searches and pages in a city with a million bookings, from request to answer."""
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
         bench_read.run(url, token_issuer, bookings, console)
@@ -182,7 +182,7 @@ def bench_draws_command(
         int, typer.Option(min=0, max=2_000_000, help="Entries of one large draw; 0: none.")
     ] = 1_000_000,
 ) -> None:
-    """Draws on the real rules: many at one moment, and one with very many entries."""
+    """Measure draws on the real rules: many at one moment, and one with very many entries."""
     with wiring.owner_url(read_settings(os.environ)) as url:
         if not bench_draws.run(url, bench_draws.Form(draws, entries, large), console):
             raise typer.Exit(1)
@@ -196,7 +196,7 @@ def bench_fairness_command(
         Path | None, typer.Option(help="An SVG file to draw the figures into.")
     ] = None,
 ) -> None:
-    """Scalpers against people in a simulated department, under each way of giving out places.
+    """Simulate scalpers against people in a department, under each way of giving out places.
 
     Reads and writes no database. The same numbers of seeds and days give the same figures.
     """

@@ -71,7 +71,7 @@ def hospital_client_add(
 
 @clients_app.command("list")
 def hospital_client_list() -> None:
-    """Every client, with hospital, scopes and state."""
+    """List every client, with hospital, scopes and state."""
 
     async def show(platform: Platform) -> None:
         for client in await client_flows.list_clients(platform):
@@ -92,7 +92,7 @@ def hospital_client_rotate(
     ] = OVERLAP_HOURS,
     reason: Reason = "",
 ) -> None:
-    """Another secret, printed once; the one before it lives for the overlap."""
+    """Issue another secret, printed once; the one before it stays valid for the overlap."""
 
     async def rotate(platform: Platform) -> None:
         id = await _client_row_id(platform, client_id)
@@ -150,7 +150,7 @@ def webhook_set(
 
 @webhooks_app.command("rotate")
 def webhook_rotate(hospital: str, reason: Reason = "") -> None:
-    """A new secret at once; for 24 hours the one before signs as well."""
+    """Set a new secret at once; for 24 hours the one before signs as well."""
 
     async def rotate(platform: Platform) -> None:
         id = await hospital_id_of(platform, hospital)
@@ -184,7 +184,7 @@ def _switch_webhook(hospital: str, *, on: bool, reason: str = "") -> None:
 
 @webhooks_app.command("list")
 def webhook_list() -> None:
-    """Every webhook: where, on or off, what waits, what is dead, and what went wrong last."""
+    """List every webhook: where, on or off, what waits, what is dead, what went wrong last."""
 
     async def show(platform: Platform) -> None:
         for hook in await webhooks.states(platform):

@@ -37,7 +37,7 @@ def staff_add(
 
 @app.command("list")
 def staff_list() -> None:
-    """Everybody, with role, hospital and state."""
+    """List all members, with role, hospital and state."""
 
     async def show(platform: Platform) -> None:
         for member in await staff_flows.list_staff(platform):
@@ -49,7 +49,7 @@ def staff_list() -> None:
 
 @app.command("reset")
 def staff_reset(login: str, reason: Reason = "") -> None:
-    """A new temporary password, and a second factor to be enrolled anew."""
+    """Set a new temporary password, and have the second factor enrolled anew."""
 
     async def reset(platform: Platform) -> None:
         id = await _staff_id(platform, login)
