@@ -11,7 +11,7 @@ import re
 import resource
 import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import astuple, replace
 from datetime import date, datetime, time, timedelta
@@ -172,7 +172,13 @@ def _encode(book: Book | UnreadableFile) -> bytes:
     sheets = [
         [
             sheet.name,
-            [_packed(row) for row in sheet.values],
+            [
+                [
+                    _as_ext(value) if isinstance(value, date | time | timedelta) else value
+                    for value in row
+                ]
+                for row in sheet.values
+            ],
             [astuple(one) for one in sheet.merged],
             sheet.is_hidden,
             sorted(sheet.hidden_rows),
@@ -193,12 +199,6 @@ def decode(answer: bytes) -> Book | UnreadableFile:
             for name, values, merged, is_hidden, rows in found
         ]
     )
-
-
-def _packed(row: Sequence[Value]) -> list[Any]:
-    return [
-        _as_ext(value) if isinstance(value, date | time | timedelta) else value for value in row
-    ]
 
 
 def _as_ext(value: date | time | timedelta) -> Ext:

@@ -107,7 +107,11 @@ def create_app(
     routers: list[Sequence[HTTPRouteHandler]] = [
         _handlers(platform, api_services),
         citizens.page_routes(services),
-        _demo_handlers(services, staff_services),
+        [
+            *outbox_routes(services),
+            *demo_document_routes(services),
+            *demo_staff_routes(staff_services),
+        ],
         [route.for_litestar(staff_services) for route in staff_routes()],
         fhir.fhir_routes(fhir.Services(platform, desk, replies, tokens, callers)),
         []
@@ -168,16 +172,6 @@ def _handlers(platform: Platform, services: api.Services) -> list[HTTPRouteHandl
         *health_routes(platform, services.desk, services.replies),
         *sms.routes(platform),
         *asset_routes(brand_assets(platform.settings.brand_colour, platform.settings.brand_mark)),
-    ]
-
-
-def _demo_handlers(
-    services: citizens.Services, staff_services: StaffServices
-) -> list[HTTPRouteHandler]:
-    return [
-        *outbox_routes(services),
-        *demo_document_routes(services),
-        *demo_staff_routes(staff_services),
     ]
 
 

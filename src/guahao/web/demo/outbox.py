@@ -77,16 +77,13 @@ def outbox_routes(services: Services) -> list[HTTPRouteHandler]:
                 )
             )
         page = Page(services, request)
-        return page.render("outbox.html", to=query.to or "", phones=_phones(_bubbles(page, found)))
+        bubbles = []
+        for item in found:
+            text, sent_at = _CODE.split(item.text), page.time(item.sent_at)
+            bubbles.append(_Bubble(_as_written(item.to), text, sent_at, _iso(item)))
+        return page.render("outbox.html", to=query.to or "", phones=_phones(bubbles))
 
     return [outbox]
-
-
-def _bubbles(page: Page, items: Sequence[OutboxItem]) -> list[_Bubble]:
-    return [
-        _Bubble(_as_written(item.to), _CODE.split(item.text), page.time(item.sent_at), _iso(item))
-        for item in items
-    ]
 
 
 def _phones(bubbles: Sequence[_Bubble]) -> dict[str, list[_Bubble]]:

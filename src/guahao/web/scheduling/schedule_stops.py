@@ -156,15 +156,12 @@ async def _show_stop(
         is_open=_is_open(report, page.today),
         replacement=offered,
         given=page.form,
-        until=page.form.get("until") or _proposed_until(page).isoformat(timespec="minutes"),
+        # The evening of tomorrow by default: a day for each patient to answer.
+        until=page.form.get("until")
+        or datetime.combine(page.today + ONE_DAY, _EVENING).isoformat(timespec="minutes"),
         places_max=CAPACITY_MAX,
         refused=refused,
     )
-
-
-def _proposed_until(page: StaffPage) -> datetime:
-    """Return the evening of tomorrow, on the city's clock: a day for each patient to answer."""
-    return datetime.combine(page.today + ONE_DAY, _EVENING)
 
 
 async def _offer(page: StaffPage) -> ASGIApp:
