@@ -18,9 +18,9 @@ EXEMPT_FOLDERS = {SOURCE / "migrations" / "versions"}  # a module for each chang
 # How often each word stands in src/guahao. The bounds may only fall: lower a bound with each
 # sentence that is rewritten, so that no such word is written again.
 BANNED_WORDS = {
-    "whoever": 3,
-    "whatever": 1,
-    "whichever": 2,
+    "whoever": 1,
+    "whatever": 0,
+    "whichever": 1,
     "whomever": 0,
     "deed": 1,
     "parcel": 0,

@@ -256,7 +256,7 @@ class _Expired:
 
 
 def _answered(message: ClaimedMessage, outcome: Outcome | BaseException) -> Outcome:
-    """Return the gateway's answer; where it raised or timed out, nobody can tell."""
+    """Return the gateway's answer; where it raised or timed out, the outcome is unknown."""
     if not isinstance(outcome, BaseException):
         return outcome
     # The error's type alone: its text may quote the message or the phone.

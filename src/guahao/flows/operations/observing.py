@@ -43,7 +43,7 @@ _up = Gauge(
 )
 _skew = Gauge(
     "guahao_clock_skew_seconds",
-    "How far the clock is from the database's, whichever way",
+    "How far the clock is from the database's, ahead or behind",
     multiprocess_mode="livemax",
 )
 _pool_size = Gauge(

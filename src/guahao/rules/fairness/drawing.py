@@ -6,7 +6,7 @@
 
 `draw` is the draw's number in eight bytes, `root` the Merkle root of the entries, `values` the
 outside values in the order of their sources, each of 32 bytes. RFC 3797's rule holds: entries
-are never removed, whoever cannot have a place is skipped, and a draw is never run again.
+are never removed, entries that cannot have a place are skipped, and a draw is never run again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What becomes of a place that comes back: free at once, held for a draw, or for the counter.
 
 A place is worth a swap only where the buyer could not simply book: where the session was full, or
-is given out by draws. Such a place is held, whatever brought it back (cancelled, declined, raised
-capacity, a stop undone, a session published late, a move).
+is given out by draws. Such a place is held, for every cause of its return (cancelled, declined,
+raised capacity, a stop undone, a session published late, a move).
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 The world is given as it was: who asked when, which appointments existed when, and what became
 of them. A request that is accepted takes a place, and gives it back when its appointment was
-cancelled; one that was refused in truth and is accepted here stays, for nobody knows better.
+cancelled; one that was really refused and is accepted here stays, for nobody knows better.
 People are assumed to have made the same requests under other answers.
 
-Of draws a trial knows who won in truth, and nothing else. A place that comes back to a full session
+Of draws a trial knows the real winners, and nothing else. A place that comes back to a full session
 waits for its next draw where the policy of the day says so; there the true winner takes it, and
 what nobody won is free afterwards. Who would have applied or won otherwise is not in the records,
 nor is a draw at the release: its sessions are tried as first come.
@@ -172,7 +172,7 @@ class _Trial:
         )
 
     def _history(self, one: Recorded) -> AppointmentHistory:
-        """Return what became of it; what was refused in truth is never cancelled and no no-show."""
+        """Return what became of it; what was really refused is never cancelled and no no-show."""
         known = None if one.appointment_id is None else self._histories.get(one.appointment_id)
         if known is not None:
             return known

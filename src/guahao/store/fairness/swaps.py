@@ -1,7 +1,7 @@
 """The swap index: how often a returned place of a full session is booked again within seconds.
 
-Somebody who cancels and rebooks under another name in the same moment hands a place on, whoever
-else is waiting. People who find a free place by chance need longer than ten seconds.
+Somebody who cancels and rebooks under another name in the same moment hands a place on, past all
+others who wait. People who find a free place by chance need longer than ten seconds.
 """
 
 from __future__ import annotations

@@ -252,7 +252,7 @@ async def hold_on_holidays(tx: Tx, timetable_id: int, *, on_holidays: bool) -> N
 
 
 async def end(tx: Tx, timetable_id: int, last: date) -> None:
-    """Let a timetable hold until `last`; 9999-12-31: for ever."""
+    """Let a timetable hold until `last`; 9999-12-31: without end."""
     await tx.do(
         f"UPDATE timetables SET valid_until = {_UNTIL.format('%(last)s')} WHERE id = %(id)s",
         {"last": last, "id": timetable_id},
