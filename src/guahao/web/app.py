@@ -107,11 +107,7 @@ def create_app(
     routers: list[Sequence[HTTPRouteHandler]] = [
         _handlers(platform, api_services),
         citizens.page_routes(services),
-        [
-            *outbox_routes(services),
-            *demo_document_routes(services),
-            *demo_staff_routes(staff_services),
-        ],
+        _demo_handlers(services, staff_services),
         [route.for_litestar(staff_services) for route in staff_routes()],
         fhir.fhir_routes(fhir.Services(platform, desk, replies, tokens, callers)),
         []
@@ -132,6 +128,16 @@ def create_app(
         app.asgi_handler, platform, callers, desk.velocity, replies, error_page, direct
     )
     return app
+
+
+def _demo_handlers(
+    services: citizens.Services, staff_services: StaffServices
+) -> list[HTTPRouteHandler]:
+    return [
+        *outbox_routes(services),
+        *demo_document_routes(services),
+        *demo_staff_routes(staff_services),
+    ]
 
 
 def _replies(platform: Platform) -> Replies:
