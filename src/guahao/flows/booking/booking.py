@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import assert_never
 
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.booking.booking import counted_since, decide_batch
@@ -188,8 +189,10 @@ def _answer(
             return _repeated(use, earlier)
         case RepeatedInBatch(index):
             return answers[index]
-        case _:
+        case Refused() | KeyMismatch():
             return decision
+        case never:
+            assert_never(never)
 
 
 def new_view(

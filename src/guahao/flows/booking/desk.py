@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, assert_never
 
 import psycopg
 import structlog
@@ -524,19 +524,17 @@ def _outcome(answer: DeskAnswer | DeskPairAnswer | DeskRescheduleAnswer | Except
     match answer:
         case AppointmentView():  # first, as most are
             return "booked"
-        case PairNotBooked(Refused(reason)):
+        case Refused(reason) | PairNotBooked(Refused(reason)) | LoginRefused(reason):
             return reason.value
-        case Refused(reason):
-            return reason.value
+        case PairBooked():
+            return "booked"
+        case Rescheduled():
+            return "rescheduled"
         case KeyMismatch():
             return "idempotency_mismatch"
-        case LoginRefused(reason):
-            return reason.value
-        case OutcomeUnknown() | NotBooked():
+        case Busy() | TooFast() | OutcomeUnknown() | NotBooked():
             return answer.code
         case Exception():
             return "failed"
-        case Rescheduled():
-            return "rescheduled"
-        case _:
-            return "booked"
+        case never:
+            assert_never(never)

@@ -306,18 +306,22 @@ class _Handlers:
             services.callers.of(request.scope),
             login_id=claims.login_id,
         )
-        if isinstance(answer, AppointmentView):
-            return json_answer(appointment_out(answer, services.platform.titles), 201)
-        if isinstance(answer, Refused):
-            problem = services.replies.refused(answer, reader_language(request.scope))
-            return problem_answer(request.scope, problem)
-        if isinstance(answer, KeyMismatch):
-            return services.refusal(request, "idempotency_mismatch")
-        if isinstance(answer, LoginRefused):
-            return services.refusal(request, answer.reason)
-        return services.refusal(
-            request, answer.code, retry_after_seconds=answer.retry_after_seconds
-        )
+        match answer:  # the most frequent first
+            case AppointmentView():
+                return json_answer(appointment_out(answer, services.platform.titles), 201)
+            case Refused():
+                problem = services.replies.refused(answer, reader_language(request.scope))
+                return problem_answer(request.scope, problem)
+            case Busy() | TooFast() | NotBooked() | OutcomeUnknown():
+                return services.refusal(
+                    request, answer.code, retry_after_seconds=answer.retry_after_seconds
+                )
+            case KeyMismatch():
+                return services.refusal(request, "idempotency_mismatch")
+            case LoginRefused(reason):
+                return services.refusal(request, reason)
+            case never:
+                assert_never(never)
 
     async def listed(self, request: ApiRequest) -> ASGIApp:
         claims = self._services.tokens.claims_of(request.scope)
@@ -415,14 +419,18 @@ class _Handlers:
         body = await read_body(request, _lookup_decoder)
         caller = self._services.callers.of(request.scope)
         found = await look_up(self._services.platform, body.code, body.id_no, caller)
-        if isinstance(found, Throttled):
-            return self._services.refusal(
-                request, "lookup_throttled", retry_after_seconds=found.retry_after_seconds
-            )
-        if found is None:
-            note(request.scope, SecurityEvent.CODE_WRONG)
-            raise ProblemError("unknown_appointment")
-        return self._detail(request, found)
+        match found:
+            case AppointmentView():
+                return self._detail(request, found)
+            case None:
+                note(request.scope, SecurityEvent.CODE_WRONG)
+                raise ProblemError("unknown_appointment")
+            case Throttled(retry_after_seconds=seconds):
+                return self._services.refusal(
+                    request, "lookup_throttled", retry_after_seconds=seconds
+                )
+            case never:
+                assert_never(never)
 
     def _detail(
         self, request: ApiRequest, view: AppointmentView, queue: OwnQueue | None = None

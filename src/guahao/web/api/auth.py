@@ -233,8 +233,10 @@ class _Endpoints:
                     challenge=new_challenge(services.proof_key, now, level),
                 )
                 return problem_answer(request.scope, problem)
-            case Throttled() | Refused():
-                return self._refused(request, outcome)
+            case Throttled(retry_after_seconds=seconds):
+                return services.refusal(request, "otp_throttled", retry_after_seconds=seconds)
+            case Refused(reason):
+                return services.refusal(request, reason)
             case never:
                 assert_never(never)
 
@@ -252,9 +254,15 @@ class _Endpoints:
             "api",
             Device(label_of(request.scope), body.device_id),
         )
-        if isinstance(outcome, LoggedIn):
-            return self._logged_in(outcome)
-        return self._refused(request, outcome)
+        match outcome:
+            case LoggedIn():
+                return self._logged_in(outcome)
+            case Throttled(retry_after_seconds=seconds):
+                return services.refusal(request, "otp_throttled", retry_after_seconds=seconds)
+            case Refused(reason):
+                return services.refusal(request, reason)
+            case never:
+                assert_never(never)
 
     def _logged_in(self, begun: LoggedIn) -> Answer:
         tokens = self._services.tokens
@@ -266,14 +274,6 @@ class _Endpoints:
                 begun.confirmed,
             )
         )
-
-    def _refused(
-        self, request: ApiRequest, outcome: Refused[AccountLoginRefusal] | Throttled
-    ) -> Answer:
-        if isinstance(outcome, Throttled):
-            seconds = outcome.retry_after_seconds
-            return self._services.refusal(request, "otp_throttled", retry_after_seconds=seconds)
-        return self._services.refusal(request, outcome.reason)
 
     async def refresh(self, request: ApiRequest) -> ASGIApp:
         tokens = self._services.tokens

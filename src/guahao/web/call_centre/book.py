@@ -248,12 +248,15 @@ def _undecided(
 
     `patient_id`: None where both were chosen.
     """
-    if isinstance(answer, KeyMismatch):
-        refused, key = page.problem("idempotency_mismatch").detail, secrets.token_urlsafe(16)
-    elif isinstance(answer, NotBooked | Busy):
-        refused = page.say("系统暂时不能办理预约，这次没有约上。请稍等几秒，再按一次。")
-    else:
-        refused = page.say("系统正忙，还不知道是否约上。请稍等几秒，再按一次，不会重复预约。")
+    match answer:
+        case KeyMismatch():
+            refused, key = page.problem("idempotency_mismatch").detail, secrets.token_urlsafe(16)
+        case NotBooked() | Busy():
+            refused = page.say("系统暂时不能办理预约，这次没有约上。请稍等几秒，再按一次。")
+        case LoginRefused() | TooFast() | OutcomeUnknown():
+            refused = page.say("系统正忙，还不知道是否约上。请稍等几秒，再按一次，不会重复预约。")
+        case never:
+            assert_never(never)
     return _form(
         page,
         booking,

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from litestar.types import ASGIApp
 
-from guahao.flows.booking.desk import Busy, NotBooked, NotDecided, OutcomeUnknown, TooFast
+from guahao.flows.booking.desk import Busy, NotBooked, OutcomeUnknown, TooFast
 from guahao.flows.booking.rescheduling import Rescheduled, places_instead
 from guahao.flows.call_centre.caller_rescheduling import reschedule_for_caller
 from guahao.flows.call_centre.calls import card
@@ -82,30 +82,16 @@ async def _reschedule(page: StaffPage) -> ASGIApp:
     answer = await reschedule_for_caller(
         services.platform, services.desk, page.staff, call_id, id, session_id, key, why
     )
-    if isinstance(answer, Rescheduled):
-        found = await card(services.platform, page.staff, call_id)
-        has_sms = found is None or valid_phone(found.phone) is not None
-        page.flash(
-            page.say("已改约，旧号已退。短信和新识别码已发往登记的手机。")
-            if has_sms
-            else page.say("已改约，旧号已退。新识别码请念给来电人。")
-        )
-        return page.redirect(f"/staff/calls/{call_id}")
-    return await _not_moved(page, call_id, key, answer)
-
-
-async def _not_moved(
-    page: StaffPage,
-    call_id: int,
-    key: str,
-    answer: NotRescheduled
-    | Refused[Refusal]
-    | Refused[CallRefusal]
-    | KeyMismatch
-    | LoginRefused
-    | NotDecided,
-) -> ASGIApp:
     match answer:
+        case Rescheduled():
+            found = await card(services.platform, page.staff, call_id)
+            has_sms = found is None or valid_phone(found.phone) is not None
+            page.flash(
+                page.say("已改约，旧号已退。短信和新识别码已发往登记的手机。")
+                if has_sms
+                else page.say("已改约，旧号已退。新识别码请念给来电人。")
+            )
+            return page.redirect(f"/staff/calls/{call_id}")
         case NotRescheduled(reason, until=until):
             return await _form(page, page.problem(reason, deadline=until).detail, _CONFLICT)
         case Refused(reason):

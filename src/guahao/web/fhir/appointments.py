@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from functools import partial
 from hashlib import sha256
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 from fhir.resources.R4B.appointment import Appointment
@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from guahao.flows.booking.appointments import list_appointments, own_appointment
 from guahao.flows.booking.cancelling import cancel
+from guahao.flows.booking.desk import Busy, NotBooked, OutcomeUnknown, TooFast
 from guahao.flows.fairness.applications import live_applications
 from guahao.flows.supply.replacing import own_offers
 from guahao.flows.supply.schedules import one_session, sessions_by_ids
@@ -253,18 +254,24 @@ async def _create(services: Services, request: ApiRequest) -> ASGIApp:
     answer = await services.desk.book(
         actor, key, patient_id, slot_id, "fhir", caller, login_id=claims.login_id
     )
-    if isinstance(answer, AppointmentView):
-        place = f"{services.base}/Appointment/{answer.id}".encode()
-        booked = resources.appointment(answer, services.platform.titles)
-        return resource_answer(booked, 201, [(b"location", place)])
-    if isinstance(answer, Refused):
-        problem = services.replies.refused(answer, reader_language(request.scope))
-        return problem_answer(request.scope, problem)
-    if isinstance(answer, KeyMismatch):
-        return services.refusal(request, "idempotency_mismatch")
-    if isinstance(answer, LoginRefused):
-        return services.refusal(request, answer.reason)
-    return services.refusal(request, answer.code, retry_after_seconds=answer.retry_after_seconds)
+    match answer:
+        case AppointmentView():
+            place = f"{services.base}/Appointment/{answer.id}".encode()
+            booked = resources.appointment(answer, services.platform.titles)
+            return resource_answer(booked, 201, [(b"location", place)])
+        case Refused():
+            problem = services.replies.refused(answer, reader_language(request.scope))
+            return problem_answer(request.scope, problem)
+        case KeyMismatch():
+            return services.refusal(request, "idempotency_mismatch")
+        case LoginRefused(reason):
+            return services.refusal(request, reason)
+        case Busy() | TooFast() | NotBooked() | OutcomeUnknown():
+            return services.refusal(
+                request, answer.code, retry_after_seconds=answer.retry_after_seconds
+            )
+        case never:
+            assert_never(never)
 
 
 async def _check_times(services: Services, wished: Appointment, slot_id: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -14,6 +14,7 @@ from guahao.flows.integration import hospital_bookings
 from guahao.rules.attendance.attendance import AttendanceRefusal
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.outcomes import PickupRefusal, Refused
+from guahao.store.kernel.views import AppointmentView
 from guahao.web.api.appointments import LookupIn
 from guahao.web.api.queue import QueueOut, place_out
 from guahao.web.api.services import Route
@@ -121,23 +122,23 @@ async def _pick_up(call: CallRequest) -> Answer:
     body = await read_body(call.request, _lookup)
     platform, client = call.services.platform, call.client
     outcome = await hand_out(platform, client, body.code, body.id_no)
-    if isinstance(outcome, TooManyGuesses):
-        return guesses_throttled(call, outcome)
-    if isinstance(outcome, NotHandedOut):
-        wrong_day = outcome.reason is PickupRefusal.WRONG_DAY
-        return call.refuse(
-            outcome.reason,
-            visit_from=outcome.visit_date if wrong_day else None,
-            deadline=outcome.at,
-        )
-    booking = await hospital_bookings.own_booking(platform, client, outcome.id)
-    assert booking is not None
-    call.items_ok = 1
-    shown = booking_out(booking, masked=True)
-    place = (await own_places(platform, [outcome.id])).get(outcome.id)
-    if place is not None:
-        shown.queue = place_out(place)
-    return json_answer(shown)
+    match outcome:
+        case AppointmentView(id):
+            booking = await hospital_bookings.own_booking(platform, client, id)
+            assert booking is not None
+            call.items_ok = 1
+            shown = booking_out(booking, masked=True)
+            place = (await own_places(platform, [id])).get(id)
+            if place is not None:
+                shown.queue = place_out(place)
+            return json_answer(shown)
+        case NotHandedOut(reason, visit_date=visit_date, at=at):
+            wrong_day = reason is PickupRefusal.WRONG_DAY
+            return call.refuse(reason, visit_from=visit_date if wrong_day else None, deadline=at)
+        case TooManyGuesses():
+            return guesses_throttled(call, outcome)
+        case never:
+            assert_never(never)
 
 
 async def _attendance(call: CallRequest) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -214,12 +214,16 @@ async def _changes(call: CallRequest) -> Answer:
 async def _look_up(call: CallRequest) -> Answer:
     body = await read_body(call.request, _lookup)
     found = await flows.look_up(call.services.platform, call.client, body.code, body.id_no)
-    if isinstance(found, TooManyGuesses):
-        return guesses_throttled(call, found)
-    if found is None:
-        raise ProblemError("own_booking_unknown")
-    call.items_ok = 1
-    return json_answer(booking_out(found))
+    match found:
+        case HospitalBooking():
+            call.items_ok = 1
+            return json_answer(booking_out(found))
+        case None:
+            raise ProblemError("own_booking_unknown")
+        case TooManyGuesses():
+            return guesses_throttled(call, found)
+        case never:
+            assert_never(never)
 
 
 def guesses_throttled(call: CallRequest, found: TooManyGuesses) -> Answer:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from guahao.flows.integration.clients import ProvenClient, prove
+from guahao.flows.integration.clients import NotAdmitted, ProvenClient, prove
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.outcomes import Throttled
 from guahao.web.api.services import Route
@@ -149,18 +149,21 @@ async def _token(access: Access, call: CallRequest) -> Answer:
         callers.certificate(scope),
         callers.of(scope),
     )
-    if isinstance(proven, Throttled):
-        return _refusal(
-            call, _OAuthError("temporarily_unavailable", 429), proven.retry_after_seconds
-        )
-    call.caller = proven.client
-    if not isinstance(proven, ProvenClient):
-        answer = _refusal(call, _OAuthError("invalid_client", 401, basic=shown.basic))
-        call.why = proven.reason
-        return answer
-    scopes = _scopes(form.get("scope"), proven.client.scopes)
-    issued = HospitalTokenOut(access.tokens.issue(proven, scopes), " ".join(sorted(scopes)))
-    return Answer(200, _encode(issued), _HEADERS)
+    match proven:
+        case ProvenClient(client):
+            call.caller = client
+            scopes = _scopes(form.get("scope"), client.scopes)
+            issued = HospitalTokenOut(access.tokens.issue(proven, scopes), " ".join(sorted(scopes)))
+            return Answer(200, _encode(issued), _HEADERS)
+        case NotAdmitted(reason, client=client):
+            call.caller = client
+            answer = _refusal(call, _OAuthError("invalid_client", 401, basic=shown.basic))
+            call.why = reason
+            return answer
+        case Throttled(retry_after_seconds=seconds):
+            return _refusal(call, _OAuthError("temporarily_unavailable", 429), seconds)
+        case never:
+            assert_never(never)
 
 
 async def _read_form(request: ApiRequest) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from typing import assert_never
 from urllib.parse import parse_qsl
 
 import structlog
@@ -68,9 +69,15 @@ class Messages:
                 raise  # WeChat sends it again
             _log.warning("wechat_database_unavailable")
             return self._written(message, OUT_OF_SERVICE, int(now))
-        if isinstance(reply, Replayed):
-            return _refused(request)
-        return _accepted() if reply is None else self._replied(message, reply, int(now))
+        match reply:
+            case Reply():
+                return self._replied(message, reply, int(now))
+            case None:
+                return _accepted()
+            case Replayed():
+                return _refused(request)
+            case never:
+                assert_never(never)
 
     def _replied(self, message: Incoming, reply: WechatReply, now: int) -> Answer:
         return self._written(

@@ -67,13 +67,16 @@ async def _hand_out(page: StaffPage) -> ASGIApp:
     id_no = page.form.get("id_no", "")[:_FIELD_MAX]
     answer = await flows.hand_out(page.services.platform, page.staff, code, id_no)
     verdict = _verdict(page, answer)
-    if isinstance(answer, AppointmentView):
-        places = await own_places(page.services.platform, [answer.id])
-        verdict = replace(verdict, place=places.get(answer.id))
-    if isinstance(answer, TooManyGuesses) or (
-        isinstance(answer, NotHandedOut) and answer.reason is PickupRefusal.WRONG_PERSON
-    ):
-        note(page.request.scope, SecurityEvent.PICK_UP_REFUSED)
+    match answer:
+        case AppointmentView():
+            places = await own_places(page.services.platform, [answer.id])
+            verdict = replace(verdict, place=places.get(answer.id))
+        case TooManyGuesses() | NotHandedOut(PickupRefusal.WRONG_PERSON):
+            note(page.request.scope, SecurityEvent.PICK_UP_REFUSED)
+        case NotHandedOut():
+            pass
+        case never:
+            assert_never(never)
     if not verdict.good:
         # So that a slip of a digit is seen; the document by its ends only.
         typed = f"{code} · {page.masked_document(compact(id_no))}"
@@ -84,27 +87,30 @@ async def _hand_out(page: StaffPage) -> ASGIApp:
 def _verdict(
     page: StaffPage, answer: AppointmentView | NotHandedOut | TooManyGuesses
 ) -> WindowAnswer:
-    if isinstance(answer, AppointmentView):
-        session = answer.session
-        department = page.names.name(session.department_name, session.department_name_en)
-        return WindowAnswer(
-            True,
-            page.say("已取号"),
-            page.say("请告诉患者：到{department}候诊。", department=department),
-            answer,
-            masked_name(answer.patient.name),
-        )
-    if isinstance(answer, TooManyGuesses):
-        return WindowAnswer(
-            False,
-            page.say("错误次数过多"),
-            page.say(
-                "为防止猜码，请在{when}之后再试这个识别码；其他患者可以继续取号。",
-                when=page.time(answer.retry_from),
-            ),
-        )
-    headline = _HEADLINES[answer.reason].of(page.language)
-    return WindowAnswer(False, headline, page.refusal(answer).text)
+    match answer:
+        case AppointmentView(session=session):
+            department = page.names.name(session.department_name, session.department_name_en)
+            return WindowAnswer(
+                True,
+                page.say("已取号"),
+                page.say("请告诉患者：到{department}候诊。", department=department),
+                answer,
+                masked_name(answer.patient.name),
+            )
+        case TooManyGuesses(retry_from):
+            return WindowAnswer(
+                False,
+                page.say("错误次数过多"),
+                page.say(
+                    "为防止猜码，请在{when}之后再试这个识别码；其他患者可以继续取号。",
+                    when=page.time(retry_from),
+                ),
+            )
+        case NotHandedOut(reason):
+            headline = _HEADLINES[reason].of(page.language)
+            return WindowAnswer(False, headline, page.refusal(answer).text)
+        case never:
+            assert_never(never)
 
 
 async def _ask_to_correct(page: StaffPage) -> ASGIApp:

@@ -188,17 +188,22 @@ async def _book(page: Page) -> ASGIApp:
     answer = await page.services.desk.book(
         actor, key, patient_id, id, CHANNEL, caller, login_id=claims.login_id
     )
-    if isinstance(answer, AppointmentView):
-        return page.redirect(f"/bookings/{answer.id}?booked=1")
-    if isinstance(answer, LoginRefused):
-        is_over = answer.reason is AccountLoginRefusal.ENDED
-        raise LoginNeededError if is_over else ConfirmNeededError
-    if isinstance(answer, NotDecided):
-        return await _undecided(page, answer, [patient_id], nonce, id)
-    await page.identify()
-    if isinstance(answer, Refused):
-        return await _refused(page, answer, patient_id, nonce, id)
-    return page.redirect(page.path)  # the form was for another session
+    match answer:
+        case AppointmentView():
+            return page.redirect(f"/bookings/{answer.id}?booked=1")
+        case Refused():
+            await page.identify()
+            return await _refused(page, answer, patient_id, nonce, id)
+        case LoginRefused(reason):
+            is_over = reason is AccountLoginRefusal.ENDED
+            raise LoginNeededError if is_over else ConfirmNeededError
+        case Busy() | NotBooked() | TooFast() | OutcomeUnknown():
+            return await _undecided(page, answer, [patient_id], nonce, id)
+        case KeyMismatch():
+            await page.identify()
+            return page.redirect(page.path)  # the form was for another session
+        case never:
+            assert_never(never)
 
 
 async def _book_both(
@@ -394,11 +399,13 @@ async def _undecided(
             detail = page.say(
                 "系统暂时不能办理预约。这次没有约上，也没有占用号源；您填写的内容还在，可以再试。"
             )
-        case _:
+        case OutcomeUnknown():
             title = page.say("还不能确定是否约上")
             detail = page.say(
                 "系统暂时没有收到结果。请再试一次：同一张表单只会预约一次，不会重复。"
             )
+        case never:
+            assert_never(never)
     return page.render(
         "undecided.html",
         status,

@@ -13,7 +13,7 @@ from guahao.flows.booking.desk import Busy, NotBooked, NotDecided, OutcomeUnknow
 from guahao.flows.booking.rescheduling import Rescheduled, RescheduleRequest, places_instead
 from guahao.rules.booking.rescheduling import NotRescheduled, RescheduleRefusal
 from guahao.rules.kernel.facts import Actor
-from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
+from guahao.rules.kernel.outcomes import KeyMismatch, Refused
 from guahao.rules.people.logins import AccountLoginRefusal, LoginRefused
 from guahao.store.kernel.views import AppointmentView
 from guahao.web.citizens.booking.book import CHANNEL
@@ -81,8 +81,7 @@ async def _reschedule(page: Page) -> ASGIApp:
     id = read_id(page.request, "appointment_id", _UNKNOWN)
     session_id, nonce = as_id(page.form.get("session_id", "")), page.form.get("key", "")
     if session_id is None or not _KEY.fullmatch(nonce):
-        await page.identify()
-        return await _form(page, await _own(page), page.problem("reschedule_unchosen"))
+        return await _form_again(page, page.problem("reschedule_unchosen"))
     services = page.services
     answer = await services.desk.reschedule(
         RescheduleRequest(
@@ -96,35 +95,39 @@ async def _reschedule(page: Page) -> ASGIApp:
         ),
         services.callers.of(page.request.scope),
     )
-    if isinstance(answer, Rescheduled):
-        return page.redirect(f"/bookings/{answer.booking.id}?booked=1")
-    if isinstance(answer, LoginRefused):
-        is_over = answer.reason is AccountLoginRefusal.ENDED
-        raise LoginNeededError if is_over else ConfirmNeededError
-    await page.identify()
-    booking = await _own(page)
     match answer:
+        case Rescheduled(booking):
+            return page.redirect(f"/bookings/{booking.id}?booked=1")
+        case LoginRefused(reason):
+            is_over = reason is AccountLoginRefusal.ENDED
+            raise LoginNeededError if is_over else ConfirmNeededError
         case NotRescheduled():
-            return await _form(page, booking, services.replies.stands(answer, page.language))
+            return await _form_again(page, services.replies.stands(answer, page.language))
         case KeyMismatch():
+            await page.identify()
             return page.redirect(page.path)  # the form was for another session
-        case Refused(reason):
-            assert isinstance(reason, Refusal)
-            refused = Refused(reason, answer.retry_from, answer.visit_from)
-            return await _form(page, booking, services.replies.refused(refused, page.language))
+        case Refused():
+            return await _form_again(page, services.replies.refused(answer, page.language))
         case NotBooked() | Busy() | TooFast() | OutcomeUnknown():
-            return await _undecided(page, booking, answer, nonce)
+            return await _undecided(page, answer, nonce)
         case never:
             assert_never(never)
 
 
-async def _undecided(
-    page: Page, booking: AppointmentView, answer: NotDecided, nonce: str
-) -> Answer:
+async def _form_again(page: Page, problem: Problem, key: str = "") -> Answer:
+    """Show the form after it was sent, when the log-in has not been read yet."""
+    await page.identify()
+    return await _form(page, await _own(page), problem, key)
+
+
+async def _undecided(page: Page, answer: NotDecided, nonce: str) -> Answer:
     """Show the form again under its key: sent again, it finds the outcome."""
     page.add_header("retry-after", str(answer.retry_after_seconds))
-    if isinstance(answer, TooFast):
-        problem = page.problem(answer.code, retry_after_seconds=answer.retry_after_seconds)
-    else:
-        problem = page.problem("reschedule_undecided")
-    return await _form(page, booking, problem, nonce)
+    match answer:
+        case TooFast(seconds):
+            problem = page.problem(answer.code, retry_after_seconds=seconds)
+        case Busy() | NotBooked() | OutcomeUnknown():
+            problem = page.problem("reschedule_undecided")
+        case never:
+            assert_never(never)
+    return await _form_again(page, problem, nonce)
