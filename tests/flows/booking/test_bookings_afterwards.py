@@ -13,7 +13,7 @@ from tests.crowd import Person, add_clinic, add_crowd, book, booked, count, open
 from guahao.flows.attendance.penalties import retire_codes, sweep
 from guahao.flows.attendance.pickup import report_attendance
 from guahao.flows.booking.appointments import list_appointments, look_up, own_appointment
-from guahao.flows.booking.cancelling import cancel
+from guahao.flows.booking.cancelling import NotCancelled, cancel
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.rules.kernel.limits import Policy
@@ -139,24 +139,24 @@ async def test_cancelling_twice_at_once_gives_one_place_back(platform: Platform)
         *(cancel(platform, person.account_id, booking.id) for _ in range(5))
     )
     assert sum(isinstance(answer, AppointmentView) for answer in answers) == 1
-    assert answers.count(CancelRefusal.NOT_CANCELLABLE) == 4
+    refused = [answer.reason for answer in answers if isinstance(answer, NotCancelled)]
+    assert refused == [CancelRefusal.NOT_CANCELLABLE] * 4
     assert await ask(platform, "SELECT booked FROM clinic_sessions") == [(0,)]
 
 
 async def test_after_the_deadline_nobody_cancels(platform: Platform, clock: Clock) -> None:
     person, booking = await one_booking(platform)
     clock.now = clock.now.replace(month=12, day=2, hour=15)
-    assert (
-        await cancel(platform, person.account_id, booking.id)
-        == await cancel_for_caller(platform, booking.id)
-        == CancelRefusal.CANCEL_TOO_LATE
-    )
+    refused = await cancel(platform, person.account_id, booking.id)
+    assert refused == NotCancelled(CancelRefusal.CANCEL_TOO_LATE, booking=booking)
+    assert await cancel_for_caller(platform, booking.id) is CancelRefusal.CANCEL_TOO_LATE
 
 
 async def test_another_accounts_booking_cannot_be_cancelled(platform: Platform) -> None:
     _, booking = await one_booking(platform)
     [other] = await add_crowd(platform, 1)
-    assert await cancel(platform, other.account_id, booking.id) is None
+    refused = await cancel(platform, other.account_id, booking.id)
+    assert refused == NotCancelled(CancelRefusal.UNKNOWN)
     assert await status(platform, booking.id) == "booked"
 
 
@@ -164,7 +164,7 @@ async def test_by_default_the_hotline_alone_cancels(database_url: str, clock: Cl
     async with open_platform(database_url, clock) as platform:
         person, booking = await one_booking(platform)
         refused = await cancel(platform, person.account_id, booking.id)
-        assert refused == CancelRefusal.CANCEL_BY_PHONE
+        assert refused == NotCancelled(CancelRefusal.CANCEL_BY_PHONE, booking=booking)
         assert isinstance(await cancel_for_caller(platform, booking.id), AppointmentView)
 
 

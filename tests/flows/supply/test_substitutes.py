@@ -26,7 +26,7 @@ from guahao.flows.attendance.penalties import sweep
 from guahao.flows.attendance.pickup import report_attendance
 from guahao.flows.attendance.unverified import confirm, waiting_sessions
 from guahao.flows.attendance.window import close_session
-from guahao.flows.booking.cancelling import cancel
+from guahao.flows.booking.cancelling import NotCancelled, cancel
 from guahao.flows.call_centre.call_tasks import make_call_tasks
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import stops
@@ -228,7 +228,8 @@ async def test_a_substitutes_patient_cancels_on_the_visit_day_until_the_visit(
     )
     clock.now = at("2026-12-03T08:29")
     refused = await cancel(clinic.platform, other_account, later)
-    assert refused is CancelRefusal.CANCEL_TOO_LATE
+    assert isinstance(refused, NotCancelled)
+    assert refused.reason is CancelRefusal.CANCEL_TOO_LATE
     cancelled = await cancel(clinic.platform, clinic.account_id, clinic.booking_id)
     assert isinstance(cancelled, AppointmentView), cancelled
     assert cancelled.status == "cancelled"
@@ -239,7 +240,8 @@ async def test_from_the_visit_on_it_is_too_late(clinic: Clinic, clock: Clock) ->
     await clinic.substitute()
     clock.now = at("2026-12-03T08:30")
     refused = await cancel(clinic.platform, clinic.account_id, clinic.booking_id)
-    assert refused is CancelRefusal.CANCEL_TOO_LATE
+    assert isinstance(refused, NotCancelled)
+    assert refused.reason is CancelRefusal.CANCEL_TOO_LATE
 
 
 # Others ---------------------------------------------------------------------------------------

@@ -96,6 +96,11 @@ def test_of_several_reasons_the_first_answers(by: str, status: str, refused: Can
     assert decide_cancel(appointment(status), by, TOO_LATE, Policy()) is refused
 
 
+def test_an_unknown_booking_is_refused_before_anything_else() -> None:
+    nobody = Policy(cancel_channels=frozenset())
+    assert decide_cancel(None, "patient", TOO_LATE, nobody) is CancelRefusal.UNKNOWN
+
+
 @pytest.mark.parametrize(
     ("starts_at", "until"),
     [

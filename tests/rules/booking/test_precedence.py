@@ -268,7 +268,12 @@ def test_even_staff_cannot_book_for_a_patient_who_does_not_exist() -> None:
 
 
 def test_cancelling_and_picking_up_keep_their_order() -> None:
-    assert tuple(CancelRefusal) == ("cancel_by_phone", "not_cancellable", "cancel_too_late")
+    assert tuple(CancelRefusal) == (
+        "unknown_appointment",
+        "cancel_by_phone",
+        "not_cancellable",
+        "cancel_too_late",
+    )
     assert tuple(PickupRefusal) == (
         "wrong_person",
         "wrong_hospital",

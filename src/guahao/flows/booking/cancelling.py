@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from guahao.flows.fairness.returning import returning_places
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.booking.cancelling import decide_cancel
 from guahao.rules.fairness.returning import Cause
-from guahao.rules.kernel.outcomes import CancelRefusal
+from guahao.rules.kernel.outcomes import CancelRefusal, Refused
 from guahao.store.booking import appointments as store
 from guahao.store.booking.appointments import LockedAppointment
 from guahao.store.kernel.db import Tx
@@ -14,20 +16,37 @@ from guahao.store.kernel.views import AppointmentView
 from guahao.store.messages import messages
 
 
+@dataclass(frozen=True, slots=True)
+class NotCancelled(Refused[CancelRefusal]):
+    """The booking stays as it is; None where it is unknown, or another account's."""
+
+    booking: AppointmentView | None = None
+
+
 async def cancel(
     platform: Platform, account_id: int, appointment_id: int
-) -> AppointmentView | CancelRefusal | None:
-    """Cancel at the patient's own request; None if unknown or another account's."""
+) -> AppointmentView | NotCancelled:
+    """Cancel at the patient's own request."""
     async with platform.db.transaction() as tx:
         policies = await platform.policies.read(tx)
         locked = await store.lock_appointment(tx, appointment_id, account_id)
-        if locked is None:
-            return None
-        policy = policies.for_cancelling(locked.booked_on, tx.now.date())
-        refusal = decide_cancel(locked.facts, "patient", tx.now, policy)
+        today = tx.now.date()
+        policy = policies.for_cancelling(locked.booked_on if locked else today, today)
+        refusal = decide_cancel(locked.facts if locked else None, "patient", tx.now, policy)
         if refusal is not None:
-            return refusal
+            return await not_cancelled(tx, platform, refusal, locked)
+        assert locked is not None
         return await save_cancelled(tx, platform, locked)
+
+
+async def not_cancelled(
+    tx: Tx, platform: Platform, refusal: CancelRefusal, locked: LockedAppointment | None
+) -> NotCancelled:
+    """Return a refusal with its booking, whose status and deadline the answer may name."""
+    if locked is None:
+        return NotCancelled(refusal)
+    views = await store.appointments_by_id(tx, platform.vault, [locked.id])
+    return NotCancelled(refusal, booking=views[locked.id])
 
 
 async def save_cancelled(

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from hmac import compare_digest
 
 from guahao.flows.attendance.standing import Standing, standings_in
-from guahao.flows.booking.cancelling import save_cancelled
+from guahao.flows.booking.cancelling import NotCancelled, not_cancelled, save_cancelled
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply.replacing import accept_in, decline_in
@@ -42,7 +42,6 @@ from guahao.rules.call_centre.calls import (
     limits_passed,
     questions,
 )
-from guahao.rules.kernel.facts import AppointmentFacts
 from guahao.rules.kernel.outcomes import DONE, CancelRefusal, Done, Refusal, Refused
 from guahao.rules.kernel.text import (
     NameFault,
@@ -123,13 +122,6 @@ class Hits:
 
     kind: Typed | None
     found: list[Hit]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotCancelled(Refused[CancelRefusal]):
-    """Why a booking is not cancelled, with the booking whose deadline the reply names."""
-
-    appointment: AppointmentFacts
 
 
 # Finding ----------------------------------------------------------------------------------
@@ -481,8 +473,7 @@ async def cancel_for_caller(
             case CallRefusal() as refusal:
                 return Refused(refusal)
             case CancelRefusal() as refusal:
-                assert locked is not None
-                return NotCancelled(refusal, appointment=locked.facts)
+                return await not_cancelled(act.tx, platform, refusal, locked)
         assert call is not None
         assert locked is not None
         cancelled = await save_cancelled(act.tx, platform, locked)

@@ -32,9 +32,14 @@ def cancel_until(appointment: AppointmentFacts) -> datetime:
 
 
 def decide_cancel(
-    appointment: AppointmentFacts, by: str, at: datetime, policy: Policy
+    appointment: AppointmentFacts | None, by: str, at: datetime, policy: Policy
 ) -> CancelRefusal | None:
-    """Return the first reason why `by` (`agent`, `patient`, …) may not cancel at `at`, or None."""
+    """Return the first reason why `by` (`agent`, `patient`, …) may not cancel at `at`, or None.
+
+    `appointment` None: it does not exist, or is another account's.
+    """
+    if appointment is None:
+        return CancelRefusal.UNKNOWN
     if by not in policy.cancel_channels:
         return CancelRefusal.CANCEL_BY_PHONE
     if appointment.status != "booked":

@@ -42,6 +42,7 @@ class RescheduleRefusal(StrEnum):
 
 
 _AS_FOR_CANCELLING = {
+    CancelRefusal.UNKNOWN: RescheduleRefusal.UNKNOWN,
     CancelRefusal.CANCEL_BY_PHONE: RescheduleRefusal.BY_PHONE,
     CancelRefusal.NOT_CANCELLABLE: RescheduleRefusal.NOT_LIVE,
     CancelRefusal.CANCEL_TOO_LATE: RescheduleRefusal.TOO_LATE,

@@ -35,6 +35,7 @@ class Refusal(StrEnum):
 class CancelRefusal(StrEnum):
     """Why a cancellation is refused, in order of precedence (S14)."""
 
+    UNKNOWN = "unknown_appointment"
     CANCEL_BY_PHONE = "cancel_by_phone"
     NOT_CANCELLABLE = "not_cancellable"
     CANCEL_TOO_LATE = "cancel_too_late"

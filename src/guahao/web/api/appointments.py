@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 from msgspec import UNSET, UnsetType
 
 from guahao.flows.booking.appointments import list_appointments, look_up, own_appointment
-from guahao.flows.booking.cancelling import cancel
+from guahao.flows.booking.cancelling import NotCancelled, cancel
 from guahao.flows.booking.desk import Busy, NotBooked, OutcomeUnknown, TooFast
 from guahao.flows.booking.rescheduling import Rescheduled, RescheduleRequest
 from guahao.flows.fairness.declining import decline
@@ -230,7 +230,7 @@ _CANCEL = Endpoint(
     TAG,
     Words("退号", "api"),
     EXAMPLE,
-    problems=("unknown_appointment", *CancelRefusal),
+    problems=tuple(CancelRefusal),
 )
 _RESCHEDULE = Endpoint(
     "POST",
@@ -348,23 +348,10 @@ class _Handlers:
         id = read_id(request, "appointment_id", "unknown_appointment")
         account_id = await self._services.tokens.account_by(claims)
         outcome = await cancel(self._services.platform, account_id, id)
-        if outcome is None:
-            raise ProblemError("unknown_appointment")
-        if isinstance(outcome, CancelRefusal):
-            return await self._not_cancelled(request, account_id, id, outcome)
+        if isinstance(outcome, NotCancelled):
+            problem = self._services.replies.not_cancelled(outcome, reader_language(request.scope))
+            return problem_answer(request.scope, problem)
         return json_answer(appointment_out(outcome, self._services.platform.titles))
-
-    async def _not_cancelled(
-        self, request: ApiRequest, account_id: int, id: int, refusal: CancelRefusal
-    ) -> Answer:
-        """Return a refused cancellation; reads the deadline again, since refusals are few."""
-        found = await own_appointment(self._services.platform, account_id, id)
-        problem = self._services.replies.problem(
-            refusal,
-            reader_language(request.scope),
-            deadline=None if found is None else found.cancel_until,
-        )
-        return problem_answer(request.scope, problem)
 
     async def reschedule(self, request: ApiRequest) -> ASGIApp:
         """Book another place instead of a booking; only then the booking is cancelled."""

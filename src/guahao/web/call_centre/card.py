@@ -9,9 +9,8 @@ from typing import assert_never
 
 from litestar.types import ASGIApp
 
+from guahao.flows.booking.cancelling import NotCancelled
 from guahao.flows.call_centre import calls as flows
-from guahao.flows.call_centre.calls import NotCancelled
-from guahao.rules.booking.cancelling import cancel_until
 from guahao.rules.call_centre.calls import WRONG_ANSWERS_MAX, CallRefusal, Question
 from guahao.rules.kernel.outcomes import CancelRefusal, Done, Refused
 from guahao.rules.kernel.reasons import REASON_MAX
@@ -157,14 +156,14 @@ async def _cancel(page: StaffPage) -> ASGIApp:
         case AppointmentView():
             page.flash(page.say("已退号，短信已发往登记的手机。"))
             return page.redirect(f"/staff/calls/{call_id}")
-        case NotCancelled(CancelRefusal.NOT_CANCELLABLE, appointment=appointment):
+        case NotCancelled(CancelRefusal.NOT_CANCELLABLE, booking=AppointmentView() as booking):
             # Not the patients' own sentence, which sends them to their pages.
-            status = page.names.status(appointment.status)
+            status = page.names.status(booking.status)
             refused = page.say("这个预约现在是“{status}”，不能退号。", status=status)
             return await _card(page, refused, 409)
-        case NotCancelled(reason, appointment=appointment):
-            until = cancel_until(appointment)
-            return await _card(page, page.problem(reason, deadline=until).detail, 409)
+        case NotCancelled() as outcome:
+            problem = page.services.replies.not_cancelled(outcome, page.language)
+            return await _card(page, problem.detail, 409)
         case Refused(reason):
             return await _refused(page, reason)
         case never:

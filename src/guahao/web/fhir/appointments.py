@@ -19,13 +19,13 @@ from litestar.types import ASGIApp
 from pydantic import ValidationError
 
 from guahao.flows.booking.appointments import list_appointments, own_appointment
-from guahao.flows.booking.cancelling import cancel
+from guahao.flows.booking.cancelling import NotCancelled, cancel
 from guahao.flows.booking.desk import Busy, NotBooked, OutcomeUnknown, TooFast
 from guahao.flows.fairness.applications import live_applications
 from guahao.flows.supply.replacing import own_offers
 from guahao.flows.supply.schedules import one_session, sessions_by_ids
 from guahao.rules.kernel.facts import Actor
-from guahao.rules.kernel.outcomes import CancelRefusal, KeyMismatch, Refused
+from guahao.rules.kernel.outcomes import KeyMismatch, Refused
 from guahao.rules.people.logins import LoginRefused
 from guahao.rules.supply.releasing import city_time
 from guahao.store.fairness.applications import ApplicationView
@@ -39,7 +39,6 @@ from guahao.web.fhir.patients import own_patients
 from guahao.web.fhir.search import Search, read_search, reference_id
 from guahao.web.fhir.services import Route, Services, resource_answer, search_routes
 from guahao.web.framework.problems import problem_answer
-from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ApiRequest, ProblemError, body_bytes, header, read_id
 from guahao.web.words.language import reader_language
 
@@ -317,21 +316,16 @@ async def _set_status(
     if status != "cancelled":
         raise ProblemError("fhir_only_cancel")
     outcome = await cancel(services.platform, account_id, id)
-    if outcome is None:
-        raise ProblemError("unknown_appointment")
-    if isinstance(outcome, CancelRefusal):
-        return await _not_cancelled(services, request, account_id, id, outcome)
-    return resource_answer(resources.appointment(outcome, services.platform.titles))
-
-
-async def _not_cancelled(
-    services: Services, request: ApiRequest, account_id: int, id: int, refusal: CancelRefusal
-) -> Answer:
-    """Cancel; cancelling twice succeeds and returns the resource as it is."""
-    found = await own_appointment(services.platform, account_id, id)
-    if found is not None and found.status == "cancelled":
-        return resource_answer(resources.appointment(found, services.platform.titles))
-    return services.refusal(request, refusal)
+    match outcome:
+        case AppointmentView() as booking:
+            return resource_answer(resources.appointment(booking, services.platform.titles))
+        case NotCancelled(booking=AppointmentView(status="cancelled") as booking):
+            # Cancelling twice succeeds and returns the resource as it is.
+            return resource_answer(resources.appointment(booking, services.platform.titles))
+        case NotCancelled(reason):
+            return services.refusal(request, reason)
+        case never:
+            assert_never(never)
 
 
 async def _read_appointment(request: ApiRequest) -> Appointment:

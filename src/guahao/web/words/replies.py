@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 
-from guahao.rules.booking.rescheduling import NotRescheduled, RescheduleRefusal
+from guahao.flows.booking.cancelling import NotCancelled
+from guahao.rules.booking.rescheduling import RescheduleRefusal, NotRescheduled
 from guahao.rules.booking.resending import RESENT_AN_HOUR, ResendRefusal
 from guahao.rules.booking.together import PairFault
 from guahao.rules.call_centre.call_backs import CALL_BACKS_A_DAY, CallBackRefusal
@@ -118,6 +119,11 @@ class Replies:
         """Return the problem of a place that is not declined, with the end of its time."""
         ended_at = refused.ended_at if isinstance(refused, DeclinedTooLate) else None
         return self.problem(refused.reason, language, deadline=ended_at)
+
+    def not_cancelled(self, refused: NotCancelled, language: Language) -> Problem:
+        """Return the problem of a booking that is not cancelled, with its deadline."""
+        until = None if refused.booking is None else refused.booking.cancel_until
+        return self.problem(refused.reason, language, deadline=until)
 
     def stands(self, refused: NotRescheduled, language: Language) -> Problem:
         """Return the problem of a booking that is not rescheduled, with its deadline."""

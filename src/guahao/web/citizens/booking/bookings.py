@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, time, timedelta
 from io import BytesIO
-from typing import Any
+from typing import Any, assert_never
 from urllib.parse import quote
 
 import segno
@@ -13,7 +13,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows.attendance.standing import standings
 from guahao.flows.booking.appointments import list_appointments, own_appointment
-from guahao.flows.booking.cancelling import cancel
+from guahao.flows.booking.cancelling import NotCancelled, cancel
 from guahao.flows.booking.rescheduling import rescheduled_of
 from guahao.flows.booking.resending import resend
 from guahao.flows.call_centre.call_backs import own_call_back
@@ -192,13 +192,18 @@ async def _ask_to_cancel(page: Page) -> ASGIApp:
 async def _cancel(page: Page) -> ASGIApp:
     booking = await _own(page, page.request.path_params["appointment_id"])
     outcome = await cancel(page.services.platform, page.owner, booking.id)
-    if outcome is None:
-        raise ProblemError(_UNKNOWN)
-    if isinstance(outcome, CancelRefusal):
-        shown = _shown(page, booking)
-        problem = page.problem(outcome, deadline=shown["cancel_until"])
-        return page.render("cancel.html", problem.status, **shown, problem=problem)
-    return page.redirect(f"/bookings/{booking.id}")
+    match outcome:
+        case AppointmentView():
+            return page.redirect(f"/bookings/{booking.id}")
+        case NotCancelled(CancelRefusal.UNKNOWN):
+            raise ProblemError(_UNKNOWN)
+        case NotCancelled():
+            problem = page.services.replies.not_cancelled(outcome, page.language)
+            return page.render(
+                "cancel.html", problem.status, **_shown(page, booking), problem=problem
+            )
+        case never:
+            assert_never(never)
 
 
 async def _ask_to_decline(page: Page) -> ASGIApp:
