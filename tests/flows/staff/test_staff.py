@@ -22,6 +22,7 @@ from guahao.rules.staff.members import StaffRefusal
 from guahao.rules.staff.staff import SYSTEM, Role
 from guahao.store.staff import staff as store
 
+BEGIN_AGAIN = Refused(LoginRefusal.BEGIN_AGAIN)
 WRONG = Refused(LoginRefusal.WRONG)
 NEW_PASSWORD = "correct horse battery"
 HERE = Origin(LOOPBACK)
@@ -112,7 +113,7 @@ async def test_a_temporary_password_opens_nothing_before_it_is_changed(
     new = await added(platform)
     half = await first_factor(platform, new.login, new.password)
     assert await logins.enrolment_uri(platform, half.token) is None
-    assert await logins.enrol(platform, half.token, "000000", HERE) is None
+    assert await logins.enrol(platform, half.token, "000000", HERE) == BEGIN_AGAIN
 
 
 async def test_a_code_serves_once_and_only_around_its_time(
@@ -239,7 +240,8 @@ async def test_half_a_log_in_is_good_for_ten_minutes(platform: Platform, clock: 
     secret, _ = await enrolled(platform, clock)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
     clock.forward(minutes=10)
-    assert await logins.show_second_factor(platform, half.token, code(secret, clock), HERE) is None
+    late = await logins.show_second_factor(platform, half.token, code(secret, clock), HERE)
+    assert late == BEGIN_AGAIN
 
 
 async def test_sessions_are_ended_by_logging_out_and_by_every_change(

@@ -427,7 +427,8 @@ async def test_another_members_request_is_not_there(site: Site) -> None:
     code = await code_on(site)
     [[move_id]] = await ask(site.platform, "SELECT id FROM moves")
     stranger = await add_member(site.platform, Role.AGENT)
-    assert await prove_phone(site.platform, stranger, move_id, code) is None
+    refused = await prove_phone(site.platform, stranger, move_id, code)
+    assert refused == Refused(MoveRefusal.UNKNOWN)
     assert await whose(site, citizen) == "old"
 
 

@@ -264,11 +264,11 @@ async def move_of(platform: Platform, by: Staff, move_id: int) -> Move | None:
 
 async def send_another_code(
     platform: Platform, by: Staff, move_id: int
-) -> MovePending | Refused[MoveRefusal] | None:
-    """Send the new phone another code; None where it is not this member's request."""
+) -> MovePending | Refused[MoveRefusal]:
+    """Send the new phone another code, for the member of staff whose request it is."""
     async with platform.db.transaction() as tx:
         if await store.own(tx, platform.vault, move_id, by) is None:
-            return None
+            return Refused(MoveRefusal.UNKNOWN)
         move = await store.lock(tx, platform.vault, move_id)
         refusal = decide_proving(move, tx.now)
         if refusal is not None:
@@ -284,15 +284,15 @@ async def send_another_code(
 
 async def prove_phone(
     platform: Platform, by: Staff, move_id: int, code: str
-) -> Moved | MovePending | Refused[MoveRefusal] | None:
-    """Take the code that the person reads from the new phone; None where it is not theirs.
+) -> Moved | MovePending | Refused[MoveRefusal]:
+    """Take the code that the person reads from the new phone to the member who asked.
 
     At a window the document has proven the person, so the move is carried out at once. By the
     hotline a supervisor decides.
     """
     async with acting(platform, by.who) as act:
         if await store.own(act.tx, platform.vault, move_id, by) is None:
-            return None
+            return Refused(MoveRefusal.UNKNOWN)
         move = await store.lock(act.tx, platform.vault, move_id)
         refusal = decide_proving(move, act.now)
         if refusal is not None:

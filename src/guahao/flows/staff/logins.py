@@ -279,12 +279,12 @@ async def enrolment_uri(platform: Platform, token: str) -> str | None:
 
 async def enrol(
     platform: Platform, token: str, code: str, origin: Origin
-) -> StaffLogin | Refused[LoginRefusal] | None:
-    """Store the second factor with a first code of it, which logs in; None: begin again."""
+) -> StaffLogin | Refused[LoginRefusal]:
+    """Store the second factor with a first code of it, which logs in."""
     async with platform.db.transaction() as tx:
         found = await _enrolling(tx, platform, token)
         if found is None:
-            return None
+            return Refused(LoginRefusal.BEGIN_AGAIN)
         locked = await _locked_second(tx, platform, found, origin)
         if locked is not None:
             return Refused(LoginRefusal.LOCKED, locked)
@@ -313,16 +313,13 @@ def _draft_secret(platform: Platform, token: str) -> str:
 
 async def show_second_factor(
     platform: Platform, token: str, code: str, origin: Origin
-) -> StaffLogin | Refused[LoginRefusal] | None:
-    """Take the second factor: a code of now, or of the step before or after, never twice.
-
-    None: the password is too long ago, or was temporary; log in again.
-    """
+) -> StaffLogin | Refused[LoginRefusal]:
+    """Take the second factor: a code of now, or of the step before or after, never twice."""
     async with platform.db.transaction() as tx:
         opened = await _usable_login(tx, platform, token)
         found = None if opened is None else await store.by_id(tx, opened.staff_id, lock=True)
         if found is None or found.password_is_temporary or found.disabled_at is not None:
-            return None
+            return Refused(LoginRefusal.BEGIN_AGAIN)
         locked = await _locked_second(tx, platform, found, origin)
         if locked is not None:
             return Refused(LoginRefusal.LOCKED, locked)

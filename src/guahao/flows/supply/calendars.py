@@ -196,13 +196,13 @@ async def correct(
 
 async def withdraw(
     platform: Platform, by: Staff, hospital_id: int | None, day: date, reason: str
-) -> CalendarDay | Refused[CalendarRefusal] | None:
-    """Remove a correction and follow what the date is without it; None where there was none."""
+) -> CalendarDay | Refused[CalendarRefusal]:
+    """Remove a correction and follow what the date is without it."""
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         if day <= act.now.date():
             return Refused(CalendarRefusal.DATE)
         if not await store.remove(act.tx, hospital_id, day):
-            return None
+            return Refused(CalendarRefusal.NOT_CORRECTED)
         [now] = await store.between(act.tx, hospital_id, day, day)
         await _follow_later(act.tx, platform, hospital_id, now)
         await act.record(
@@ -211,12 +211,14 @@ async def withdraw(
         return now
 
 
-async def follow(platform: Platform, by: Staff, day: date, reason: str) -> Following | None:
-    """Let the sessions of a date follow the calendar; None where the date is past."""
+async def follow(
+    platform: Platform, by: Staff, day: date, reason: str
+) -> Following | Refused[CalendarRefusal]:
+    """Let the sessions of a date from tomorrow on follow the calendar."""
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         if day <= act.now.date():
-            return None
+            return Refused(CalendarRefusal.DATE)
         [now] = await store.between(act.tx, hospital_id, day, day)
         reached = await _follow(act.tx, platform, hospital_id, now)
         detail = {"visit_date": day, "free": reached.free, "taken": reached.taken}

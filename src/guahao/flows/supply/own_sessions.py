@@ -132,13 +132,13 @@ async def offer_replacement(
     external_id: str,
     places: Sequence[OwnPlaces],
     until: datetime,
-) -> Offered | Refused[OfferRefusal] | None:
+) -> Offered | Refused[OfferRefusal]:
     """Offer places in other sessions to the patients of the stop that holds this session."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         ids = [external_id, *(one.external_id for one in places)]
         found = await feeding.published(tx, by.own_hospital_id, ids)
     if external_id not in found:
-        return None
+        return Refused(OfferRefusal.UNKNOWN)
     held = await _stop_of(platform, by, found[external_id].id)
     if held is None:
         return Refused(OfferRefusal.NOBODY)

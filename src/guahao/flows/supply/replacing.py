@@ -94,8 +94,8 @@ async def offer(
     stop_id: int,
     places: Sequence[PlacesOffered],
     until: datetime,
-) -> Offered | Refused[OfferRefusal] | None:
-    """Offer places to the patients of a stop, in the order of booking; None if it is unknown.
+) -> Offered | Refused[OfferRefusal]:
+    """Offer places to the patients of a stop, in the order of booking.
 
     Places are added to a session only as far as patients are offered them. The patients are
     notified with the stop, or at once where they have been notified of it.
@@ -105,7 +105,7 @@ async def offer(
         tx = act.tx
         found = await stops.lock(tx, platform.vault, stop_id)
         if found is None:
-            return None
+            return Refused(OfferRefusal.UNKNOWN)
         if found.undone_at is not None:
             return Refused(OfferRefusal.UNDONE)
         # The limits are the city's (S12), and patients are not shown to the hospital.

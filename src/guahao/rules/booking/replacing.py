@@ -20,6 +20,7 @@ OFFERED_AT_LEAST = timedelta(hours=2)  # so that a patient can read the message 
 class OfferRefusal(StrEnum):
     """Why a hospital offers no replacement, in order of precedence."""
 
+    UNKNOWN = "replacement_unknown_stop"
     UNDONE = "replacement_undone"
     NO_PLACES = "replacement_no_places"
     TOO_SOON = "replacement_too_soon"

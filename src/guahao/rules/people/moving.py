@@ -25,6 +25,7 @@ class MoveRefusal(StrEnum):
     PHONE_INVALID = "move_phone_invalid"
     REASON_NEEDED = "move_reason_needed"
     UNKNOWN_PERSON = "move_unknown_person"
+    UNKNOWN = "move_unknown"
     OVER = "move_over"
     OWN_REQUEST = "move_own_request"
     NOT_INDEPENDENT = "move_not_independent"

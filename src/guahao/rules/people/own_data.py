@@ -15,6 +15,7 @@ class ProofRefusal(StrEnum):
 
     TOO_OFTEN = "own_data_too_often"
     WRONG = "own_data_wrong"
+    UNKNOWN = "own_data_unknown"  # the account is gone
 
 
 class ErasureRefusal(StrEnum):

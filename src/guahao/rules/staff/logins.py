@@ -16,6 +16,7 @@ HALF_LOGIN = timedelta(minutes=10)  # between the password and the second factor
 class LoginRefusal(StrEnum):
     """Why a member of the staff is not logged in, in order of precedence."""
 
+    BEGIN_AGAIN = "staff_login_begin_again"  # the password is too long ago, or was reset since
     LOCKED = "staff_login_locked"  # too often wrong; the refusal says until when
     BUSY = "staff_login_busy"  # too many passwords are being hashed: nothing was tried
     WRONG = "staff_login_wrong"

@@ -29,11 +29,12 @@ class CalendarSource(StrEnum):
 
 
 class CalendarRefusal(StrEnum):
-    """Why a date is not corrected, in order of precedence."""
+    """Why a date is not corrected, or its correction not withdrawn, in order of precedence."""
 
     DATE = "calendar_date"
     WEEKDAY = "calendar_weekday"
     REASON = "calendar_reason"
+    NOT_CORRECTED = "calendar_not_corrected"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import msgspec
 from guahao.flows.attendance.window import ClosedSession
 from guahao.flows.supply import own_sessions as flows
 from guahao.flows.supply.own_sessions import OwnPlaces, PlacesResult, StopResult
+from guahao.flows.supply.replacing import Offered
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.booking.replacing import OfferRefusal
 from guahao.rules.integration.clients import Scope
@@ -149,7 +150,7 @@ _REPLACE = Endpoint(
     ),
     needs_token=False,
     scope=Scope.SUPPLY,
-    problems=(_UNKNOWN, *OfferRefusal),
+    problems=(_UNKNOWN, *(reason for reason in OfferRefusal if reason != OfferRefusal.UNKNOWN)),
 )
 _CLOSE = Endpoint(
     "POST",
@@ -248,11 +249,15 @@ async def _offer_replacement(call: CallRequest) -> Answer:
         [OwnPlaces(one.external_id, one.added, one.from_free) for one in body.sessions],
         body.accept_until.astimezone(CITY_TIME),
     )
-    if outcome is None:
-        raise ProblemError(_UNKNOWN)
-    if isinstance(outcome, Refused):
-        return call.refuse(outcome.reason)
-    return json_answer(HospitalReplacementOut(outcome.offers, outcome.without))
+    match outcome:
+        case Offered(offers, without):
+            return json_answer(HospitalReplacementOut(offers, without))
+        case Refused(OfferRefusal.UNKNOWN):
+            raise ProblemError(_UNKNOWN)
+        case Refused(reason):
+            return call.refuse(reason)
+        case never:
+            assert_never(never)
 
 
 async def _close(call: CallRequest) -> Answer:

@@ -11,7 +11,7 @@ from litestar.types import ASGIApp
 from guahao.flows.supply import replacing, timetables
 from guahao.flows.supply import stops as flows
 from guahao.flows.supply.stops import GRACE
-from guahao.rules.booking.replacing import PlacesOffered
+from guahao.rules.booking.replacing import OfferRefusal, PlacesOffered
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import CITY_TIME, ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
@@ -176,7 +176,7 @@ async def _offer(page: StaffPage) -> ASGIApp:
         return await _show_stop(page, report, refused, 422)
     outcome = await replacing.offer(page.services.platform, page.staff, id, places, until)
     match outcome:
-        case None:
+        case Refused(OfferRefusal.UNKNOWN):
             raise ProblemError("not_found")
         case Refused():
             return await _show_stop(page, report, *page.refusal(outcome))

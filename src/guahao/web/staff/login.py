@@ -176,6 +176,8 @@ async def _enrol(page: StaffPage) -> ASGIApp:
     match outcome:
         case StaffLogin() as login:
             return _logged_in(page, login)
+        case Refused(LoginRefusal.BEGIN_AGAIN):
+            return page.log_in()
         case Refused():
             note(page.request.scope, SecurityEvent.STAFF_SECOND_FACTOR_FAILED)
             uri = await flows.enrolment_uri(page.services.platform, page.token)
@@ -183,8 +185,6 @@ async def _enrol(page: StaffPage) -> ASGIApp:
                 return page.log_in()
             refused, status = _refusal(page, outcome)
             return page.show("staff/enrol.html", status, secret=_secret_of(uri), refused=refused)
-        case None:
-            return page.log_in()
         case never:
             assert_never(never)
 
@@ -202,12 +202,12 @@ async def _take_code(page: StaffPage) -> ASGIApp:
     match outcome:
         case StaffLogin() as login:
             return _logged_in(page, login)
+        case Refused(LoginRefusal.BEGIN_AGAIN):
+            return page.log_in()
         case Refused():
             note(page.request.scope, SecurityEvent.STAFF_SECOND_FACTOR_FAILED)
             refused, status = _refusal(page, outcome)
             return page.show("staff/code.html", status, refused=refused)
-        case None:
-            return page.log_in()
         case never:
             assert_never(never)
 

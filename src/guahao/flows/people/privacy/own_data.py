@@ -26,8 +26,8 @@ _LONGEST_NUMBER = 60
 
 async def own_export(
     platform: Platform, account_id: int, id_no: str
-) -> dict[str, Any] | Refused[ProofRefusal] | None:
-    """Return a copy of the account's data, a few times a day; None where it is gone."""
+) -> dict[str, Any] | Refused[ProofRefusal]:
+    """Return a copy of the account's data, a few times a day."""
     refusal = await _refusal(platform, account_id, id_no)
     if refusal is not None:
         return Refused(refusal)
@@ -36,7 +36,8 @@ async def own_export(
         refusal = decide_own_export(await throttle.hit(tx, "own_export", subject, _DAY))
         if refusal is not None:
             return Refused(refusal)
-    return await export(platform, OfAccount(account_id), _OWNER)
+    data = await export(platform, OfAccount(account_id), _OWNER)
+    return Refused(ProofRefusal.UNKNOWN) if data is None else data
 
 
 async def own_erase(

@@ -45,12 +45,16 @@ async def _data(page: Page, problem: Problem | None = None) -> ASGIApp:
 async def _export(page: Page) -> ASGIApp:
     """Download the copy as a file that is not cached."""
     data = await own_export(page.services.platform, page.holder, page.form.get("id_no", ""))
-    if data is None:
-        raise LoginNeededError
-    if isinstance(data, Refused):
-        return await _data(page, page.problem(data.reason))
-    text = msgspec.json.format(msgspec.json.encode(data), indent=2)
-    return page.download(text, "personal-information.json", "application/json")
+    match data:
+        case dict():
+            text = msgspec.json.format(msgspec.json.encode(data), indent=2)
+            return page.download(text, "personal-information.json", "application/json")
+        case Refused(ProofRefusal.UNKNOWN):
+            raise LoginNeededError
+        case Refused(reason):
+            return await _data(page, page.problem(reason))
+        case never:
+            assert_never(never)
 
 
 async def _ask(page: Page, problem: Problem | None = None) -> ASGIApp:

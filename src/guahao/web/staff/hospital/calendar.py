@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
@@ -11,7 +12,7 @@ from guahao.flows.supply.calendars import Corrected
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import HOSPITAL_ROLES, Role, Staff
-from guahao.rules.supply.calendar import REASON_MAX, CalendarRefusal
+from guahao.rules.supply.calendar import REASON_MAX, CalendarDay, CalendarRefusal
 from guahao.web.http.answers import Answer
 from guahao.web.staff.at_hospital import HospitalContext, at_both, place_of
 from guahao.web.staff.confirming import Act, confirmed
@@ -142,9 +143,15 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
     if isinstance(reason, Answer):
         return reason
     outcome = await flows.withdraw(page.services.platform, whose.by, whose.hospital_id, day, reason)
-    if isinstance(outcome, Refused):
-        return await _shown(page, {}, *page.refusal(outcome))
-    page.flash(page.say("已撤回更正。") if outcome else page.say("这一天没有更正。"))
+    match outcome:
+        case CalendarDay():
+            page.flash(page.say("已撤回更正。"))
+        case Refused(CalendarRefusal.NOT_CORRECTED):
+            page.flash(page.refusal(outcome).text)
+        case Refused():
+            return await _shown(page, {}, *page.refusal(outcome))
+        case never:
+            assert_never(never)
     return page.redirect(f"{whose.address}?month={day:%Y-%m}")
 
 
@@ -170,8 +177,8 @@ async def _follow(page: StaffPage) -> ASGIApp:
     if isinstance(reason, Answer):
         return reason
     reached = await flows.follow(page.services.platform, whose.by, day, reason)
-    if reached is None:
-        return await _shown(page, {}, *page.refusal(Refused(CalendarRefusal.DATE)))
+    if isinstance(reached, Refused):
+        return await _shown(page, {}, *page.refusal(reached))
     page.flash(
         page.say(
             "撤下{free}个无人预约的门诊；{taken}个有预约的照常出诊，不再放号。",

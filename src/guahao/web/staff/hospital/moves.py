@@ -74,8 +74,6 @@ class MovePages:
         move_id = read_id(page.request, "move_id", "not_found")
         code = page.form.get("code", "")[:_CODE_MAX]
         outcome = await moving.prove_phone(page.services.platform, page.staff, move_id, code)
-        if outcome is None:
-            raise ProblemError("not_found")
         match outcome:
             case Moved():
                 page.flash(page.say("已登记到新号码，两边都会收到通知。请患者用新手机登录。"))
@@ -91,8 +89,6 @@ class MovePages:
     async def _another_code(self, page: StaffPage) -> ASGIApp:
         move_id = read_id(page.request, "move_id", "not_found")
         outcome = await moving.send_another_code(page.services.platform, page.staff, move_id)
-        if outcome is None:
-            raise ProblemError("not_found")
         if isinstance(outcome, Refused):
             return await self._show(page, *page.refusal(outcome))
         page.flash(page.say("验证码已重发到新手机。"))

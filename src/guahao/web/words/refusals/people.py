@@ -95,6 +95,7 @@ PEOPLE: Sentences = {
         MoveRefusal.UNKNOWN_PERSON: Sentence(
             422, Words("没有查到这位就诊人，或姓名与登记不一致。请核对证件。")
         ),
+        MoveRefusal.UNKNOWN: Sentence(404, Words("没有找到这个申请。请重新办理。")),
         MoveRefusal.OVER: Sentence(409, Words("这个申请已经处理或过期了。请重新办理。")),
         MoveRefusal.OWN_REQUEST: Sentence(409, Words("不能审批自己提出的申请，请另一位班长审批。")),
         MoveRefusal.NOT_INDEPENDENT: Sentence(

@@ -11,6 +11,7 @@ _BUSY = Sentence(503, Words("现在登录的人太多，请过几秒再试。"))
 
 STAFF: Sentences = {
     LoginRefusal: {
+        LoginRefusal.BEGIN_AGAIN: Sentence(403, Words("请重新输入登录名和密码。")),
         LoginRefusal.LOCKED: Sentence(
             429, Words("尝试次数过多，请在{retry_from}之后再试，或请管理员重置密码。")
         ),

@@ -19,6 +19,7 @@ _OUTSIDE_PERIOD = Sentence(422, OUTSIDE_PERIOD, PERIOD_HOURS)
 _NOT_HERE = Words("本院没有这个科室或门诊。")
 _PLACES = Sentence(422, Words("号源数须在0到{most}之间。"), {"most": CAPACITY_MAX})
 _FEE = Sentence(422, Words("费用须在0到{most}元之间，最多两位小数。"), {"most": FEE_MAX_FEN // FEN})
+_NO_STOP = Words("本院没有这次停诊。")
 _UNDONE = Words("这次停诊已经撤销。")
 
 SUPPLY: Sentences = {
@@ -90,9 +91,10 @@ SUPPLY: Sentences = {
         CalendarRefusal.REASON: Sentence(
             422, Words("请写明原因，{most}字以内。"), {"most": REASON_MAX}
         ),
+        CalendarRefusal.NOT_CORRECTED: Sentence(409, Words("这一天没有更正。")),
     },
     StopRefusal: {
-        StopRefusal.UNKNOWN: Sentence(404, Words("本院没有这次停诊。")),
+        StopRefusal.UNKNOWN: Sentence(404, _NO_STOP),
         StopRefusal.NO_REASON: Sentence(422, Words("请写明停诊原因。")),
         StopRefusal.DATES: Sentence(422, Words("请选择日期，结束不能早于开始。")),
         StopRefusal.PAST: Sentence(422, Words("过去的日期不能停诊。")),
@@ -102,6 +104,7 @@ SUPPLY: Sentences = {
         StopRefusal.UNDONE: Sentence(409, _UNDONE),
     },
     OfferRefusal: {
+        OfferRefusal.UNKNOWN: Sentence(404, _NO_STOP),
         OfferRefusal.UNDONE: Sentence(409, _UNDONE),
         OfferRefusal.NO_PLACES: Sentence(422, Words("请至少在一个门诊填写要留的号数。")),
         OfferRefusal.TOO_SOON: Sentence(422, Words("期限须在2小时以后，患者才来得及看到并答复。")),
