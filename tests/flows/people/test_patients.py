@@ -87,7 +87,7 @@ async def test_the_first_reason_is_the_answer(platform: Platform) -> None:
     await add_patient(platform, account_id, 2)
     assert await refusal("李四", resident_id(3)) == Refused(PatientRefusal.PHONE_LIMIT)
     assert await refusal("李四", "110101199003070010") == Refused(PatientRefusal.ID_INVALID)
-    assert await refusal("4", "110101199003070010") == NameFault(NameFaultKind.DIGIT, "4")
+    assert await refusal("4", "110101199003070010") == NameFault(NameFaultKind.DIGIT, character="4")
 
 
 async def test_registrations_at_once_never_exceed_two_a_phone(platform: Platform) -> None:

@@ -117,11 +117,11 @@ def test_a_name_is_stored_in_one_form(written: str, name: str) -> None:
 def test_what_cannot_be_a_name_is_refused_with_its_character(
     written: str, kind: NameFaultKind, character: str
 ) -> None:
-    assert person_name(written) == NameFault(kind, character)
+    assert person_name(written) == NameFault(kind, character=character)
 
 
 def test_a_fault_says_the_code_point() -> None:
-    assert NameFault(NameFaultKind.PRIVATE_USE, "\ue000").code_point == "U+E000"
+    assert NameFault(NameFaultKind.PRIVATE_USE, character="\ue000").code_point == "U+E000"
     assert NameFault(NameFaultKind.EMPTY).code_point == ""
 
 

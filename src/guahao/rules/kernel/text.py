@@ -16,6 +16,8 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING
 
+from guahao.rules.kernel.outcomes import Refused
+
 if TYPE_CHECKING:
     from opencc import OpenCC
 
@@ -94,10 +96,9 @@ class NameFaultKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class NameFault:
+class NameFault(Refused[NameFaultKind]):
     """What is wrong with a name, and the character that is, where one is."""
 
-    kind: NameFaultKind
     character: str = ""
 
     @property
@@ -163,12 +164,12 @@ def person_name(text: str) -> str | NameFault:
     for character in name:
         kind = _fault_of(character)
         if kind is not None:
-            return NameFault(kind, character)
+            return NameFault(kind, character=character)
     first, last = name[0], name[-1]
     if first in _SEPARATORS or unicodedata.category(first)[0] == "M":
-        return NameFault(NameFaultKind.EDGE, first)
+        return NameFault(NameFaultKind.EDGE, character=first)
     if last in _SEPARATORS - {"."}:
-        return NameFault(NameFaultKind.EDGE, last)
+        return NameFault(NameFaultKind.EDGE, character=last)
     return name
 
 

@@ -12,7 +12,7 @@ from guahao.rules.people.identity import Document
 class PatientRefusal(StrEnum):
     """Why a patient is not registered, in order of precedence.
 
-    For a malformed name the flows return the NameFault itself.
+    What is wrong with a malformed name, its NameFault says; NAME_INVALID is the API's code for it.
     """
 
     NAME_INVALID = "name_invalid"

@@ -28,7 +28,7 @@ NAMES: Mapping[NameFaultKind, Words] = {
 def name_fault_text(fault: NameFault, language: Language) -> str:
     """Return the sentence for a refused name."""
     return (
-        NAMES[fault.kind]
+        NAMES[fault.reason]
         .of(language)
         .format(character=fault.character, code_point=fault.code_point, most=NAME_MAX)
     )
