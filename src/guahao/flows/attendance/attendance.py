@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from guahao.flows.attendance.penalties import derive_and_relieve
 from guahao.flows.attendance.window import record_no_shows
@@ -80,10 +81,15 @@ def _decided(
 ) -> Reported | Refused[AttendanceRefusal]:
     if locked is None:
         return Refused(AttendanceRefusal.UNKNOWN)
-    outcome = decide_attendance(locked.facts, seen, tx.now)
-    if isinstance(outcome, AttendanceRefusal):
-        return Refused(outcome)
-    return Reported(outcome or locked.facts.status, changed=outcome is not None)
+    match decide_attendance(locked.facts, seen, tx.now):
+        case AttendanceRefusal() as refusal:
+            return Refused(refusal)
+        case None:
+            return Reported(locked.facts.status, changed=False)
+        case str() as status:
+            return Reported(status, changed=True)
+        case never:
+            assert_never(never)
 
 
 async def _write(tx: Tx, platform: Platform, changed: Mapping[int, str]) -> dict[int, str]:

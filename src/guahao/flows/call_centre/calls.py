@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from hmac import compare_digest
+from typing import assert_never
 
 from guahao.flows.attendance.standing import Standing, standings_in
 from guahao.flows.booking.cancelling import NotCancelled, not_cancelled, save_cancelled
@@ -474,6 +475,10 @@ async def cancel_for_caller(
                 return Refused(refusal)
             case CancelRefusal() as refusal:
                 return await not_cancelled(act.tx, platform, refusal, locked)
+            case None:
+                pass
+            case never:
+                assert_never(never)
         assert call is not None
         assert locked is not None
         cancelled = await save_cancelled(act.tx, platform, locked)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
@@ -222,16 +223,20 @@ async def call(
             return entries
         own = next((e for e in entries if e.appointment_id == appointment_id), None)
         behind = max(1, min(behind, BEHIND_MAX))
-        after = rules.decide_call(entries, own, wanted, behind, act.now)
-        if isinstance(after, QueueCallRefusal):
-            return Refused(after)
-        if after is not None:
-            await store.save(act.tx, [after])
-            detail: dict[str, object] = {"number": after.number, "to": after.state}
-            if wanted is QueueAct.REQUEUE:
-                detail["behind"] = behind
-            await act.record("move_in_queue", ("appointment", appointment_id), detail=detail)
-        return DONE
+        match rules.decide_call(entries, own, wanted, behind, act.now):
+            case QueueEntry() as after:
+                await store.save(act.tx, [after])
+                detail: dict[str, object] = {"number": after.number, "to": after.state}
+                if wanted is QueueAct.REQUEUE:
+                    detail["behind"] = behind
+                await act.record("move_in_queue", ("appointment", appointment_id), detail=detail)
+                return DONE
+            case None:
+                return DONE
+            case QueueCallRefusal() as refusal:
+                return Refused(refusal)
+            case never:
+                assert_never(never)
 
 
 async def announce(

@@ -16,6 +16,7 @@ from guahao.flows.people.accounts import Caller
 from guahao.flows.supply.replacing import accept_in, decline_in
 from guahao.rules.fairness.applying import ApplicationState
 from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.booking.replacing import ReplacementRefusal
 from guahao.rules.kernel.outcomes import Refusal, Refused, Throttled
 from guahao.rules.messages.commands import Command, understood
 from guahao.store.booking import appointments
@@ -283,12 +284,17 @@ async def _answer_offer(
     if not is_accepted:
         declined = await decline_in(tx, platform, user.account_id, open_ids[0])
         return ReplyTopic.NO_OFFER if isinstance(declined, Refused) else ReplyTopic.OFFER_DECLINED
-    outcome = await accept_in(tx, platform, user.account_id, open_ids[0], "wechat")
-    if isinstance(outcome, AppointmentView):
-        return outcome
-    if isinstance(outcome.reason, Refusal):
-        return NotAccepted(Refused(outcome.reason, outcome.retry_from, outcome.visit_from))
-    return ReplyTopic.NO_OFFER
+    match await accept_in(tx, platform, user.account_id, open_ids[0], "wechat"):
+        case AppointmentView() as booking:
+            return booking
+        case Refused(reason, retry_from, visit_from):
+            match reason:
+                case ReplacementRefusal():
+                    return ReplyTopic.NO_OFFER
+                case Refusal():
+                    return NotAccepted(Refused(reason, retry_from, visit_from))
+        case never:
+            assert_never(never)
 
 
 async def _applications(

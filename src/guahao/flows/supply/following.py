@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
+from typing import assert_never
 
 from guahao.flows.fairness.returning import returning_places
 from guahao.flows.kernel.platform import Platform
@@ -85,11 +86,15 @@ async def withdraw_sessions(tx: Tx, platform: Platform, session_ids: Sequence[in
     removed: list[int] = []
     closed: dict[int, SessionTerms] = {}
     for id, session in facts.items():
-        outcome = decide_withdrawal(session, tx.now.date())
-        if outcome is None:
-            removed.append(id)
-        elif not isinstance(outcome, SessionRefused):
-            closed[id] = outcome
+        match decide_withdrawal(session, tx.now.date()):
+            case None:
+                removed.append(id)
+            case SessionTerms() as terms:
+                closed[id] = terms
+            case SessionRefused():
+                pass
+            case never:
+                assert_never(never)
     await changes.remove_sessions(tx, removed)
     async with returning_places(tx, platform, list(closed), Cause.CAPACITY_RAISED):
         await changes.change_sessions(tx, closed)

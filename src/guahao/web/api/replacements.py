@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import msgspec
 from litestar.types import ASGIApp
@@ -128,13 +128,19 @@ def replacement_routes(services: Services) -> list[Route]:
     async def accept(request: ApiRequest) -> ASGIApp:
         account_id, id = await _asked(request)
         outcome = await replacing.accept(services.platform, account_id, id, _CHANNEL)
-        if isinstance(outcome, AppointmentView):
-            return json_answer(appointment_out(outcome, services.platform.titles))
-        if isinstance(outcome.reason, Refusal):
-            refused = Refused(outcome.reason, outcome.retry_from, outcome.visit_from)
-            problem = services.replies.refused(refused, reader_language(request.scope))
-            return problem_answer(request.scope, problem)
-        return services.refusal(request, outcome.reason)
+        match outcome:
+            case AppointmentView():
+                return json_answer(appointment_out(outcome, services.platform.titles))
+            case Refused(reason, retry_from, visit_from):
+                problem = services.replies.problem(
+                    reason,
+                    reader_language(request.scope),
+                    retry_from=retry_from,
+                    visit_from=visit_from,
+                )
+                return problem_answer(request.scope, problem)
+            case never:
+                assert_never(never)
 
     async def decline(request: ApiRequest) -> ASGIApp:
         account_id, id = await _asked(request)

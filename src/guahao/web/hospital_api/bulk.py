@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, assert_never
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -176,16 +176,19 @@ def counted(call: CallRequest, results: Sequence[str], items: Sequence[Any]) -> 
 
 
 def _item_out(call: CallRequest, external_id: str, outcome: Outcome) -> BulkItemOut:
-    if isinstance(outcome.what, SessionRefused):
-        refused = outcome.what
-        return _refused(call, external_id, refused.reason, None, outcome.id, refused.booked)
-    if isinstance(outcome.what, ItemRefusal):
-        return _refused(call, external_id, outcome.what, None, outcome.id)
-    done = BulkItemOut(external_id, outcome.what, UNSET if outcome.id is None else outcome.id)
-    if outcome.beside is not None:
-        detail = _BESIDE.of(call.language)
-        done.warning = BesideOut("beside_timetable", detail, outcome.beside.session_id)
-    return done
+    match outcome.what:
+        case UpsertResult() as result:
+            done = BulkItemOut(external_id, result, UNSET if outcome.id is None else outcome.id)
+            if outcome.beside is not None:
+                detail = _BESIDE.of(call.language)
+                done.warning = BesideOut("beside_timetable", detail, outcome.beside.session_id)
+            return done
+        case SessionRefused(reason, booked=booked):
+            return _refused(call, external_id, reason, None, outcome.id, booked)
+        case ItemRefusal() as reason:
+            return _refused(call, external_id, reason, None, outcome.id)
+        case never:
+            assert_never(never)
 
 
 def _refused(

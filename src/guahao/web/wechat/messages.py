@@ -101,11 +101,15 @@ class Messages:
     ) -> None:
         """Send the reply as a customer-service message, since WeChat no longer waits for it."""
         try:
-            reply = await working
-            if isinstance(reply, WechatReply):
-                said = say(self._services.platform, reply, self._services.refused_text)
-                text = said.as_text() if isinstance(said, Card) else said
-                await self._services.connection.follow_up(openid, text)
+            match await working:
+                case WechatReply() as reply:
+                    said = say(self._services.platform, reply, self._services.refused_text)
+                    text = said.as_text() if isinstance(said, Card) else said
+                    await self._services.connection.follow_up(openid, text)
+                case Replayed() | None:
+                    pass
+                case never:
+                    assert_never(never)
         except Exception as error:  # noqa: BLE001 - no caller is left to raise to
             _log.error("wechat_reply_failed", exc_info=error)
 

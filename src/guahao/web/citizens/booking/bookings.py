@@ -24,7 +24,7 @@ from guahao.flows.supply import replacing
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.fairness.applying import DECLINED_WITHIN
 from guahao.rules.fairness.declining import DeclineRefusal
-from guahao.rules.kernel.outcomes import CancelRefusal, Refusal, Refused
+from guahao.rules.kernel.outcomes import CancelRefusal, Refused
 from guahao.rules.supply.releasing import city_time
 from guahao.store.hospitals.directory import Whereabouts
 from guahao.store.kernel.views import AppointmentView
@@ -237,14 +237,14 @@ async def _answer_offer(page: Page) -> ASGIApp:
     platform, answer = page.services.platform, page.form.get("answer", "")
     if answer == "accept":
         accepted = await replacing.accept(platform, page.owner, booking.id, CHANNEL)
-        if isinstance(accepted, AppointmentView):
-            return page.redirect(f"/bookings/{accepted.id}?booked=1")
-        if isinstance(accepted.reason, Refusal):
-            said = page.services.replies.refused(
-                Refused(accepted.reason, accepted.retry_from, accepted.visit_from), page.language
-            )
-            return await _detail(page, booking, said)
-        return await _detail(page, booking, page.problem(accepted.reason))
+        match accepted:
+            case AppointmentView(id):
+                return page.redirect(f"/bookings/{id}?booked=1")
+            case Refused(reason, retry_from, visit_from):
+                said = page.problem(reason, retry_from=retry_from, visit_from=visit_from)
+                return await _detail(page, booking, said)
+            case never:
+                assert_never(never)
     if answer == "decline":
         declined = await replacing.decline(platform, page.owner, booking.id)
         if isinstance(declined, Refused):
