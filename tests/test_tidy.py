@@ -129,6 +129,27 @@ def _says(value: ast.expr) -> bool:
     return any(isinstance(part, ast.Call) and _called(part) in SAYING for part in parts)
 
 
+def outcome_chains(tree: ast.Module) -> Iterator[str]:
+    """Ifs that tell more than two kinds of an outcome apart: a new kind would fall through.
+
+    A guard compares a value with one class of ours. Where a block compares it with two of them,
+    or with one and with None, `match` says what becomes of each (docs/decisions/0062).
+    """
+    ours = _own_classes(tree) | {"None"}
+    for block in _blocks(tree):
+        kinds: dict[str, set[str]] = {}
+        for statement in block:
+            if isinstance(statement, ast.Assign):
+                for target in statement.targets:
+                    kinds.pop(ast.unparse(target), None)
+            for test in _tests(statement):
+                for subject, kind in _compared(test):
+                    kinds.setdefault(subject, set()).update(kind & ours)
+                    if len(kinds[subject]) > 1:
+                        names = " or ".join(sorted(kinds.pop(subject)))
+                        yield f"{test.lineno}: {subject} is {names} or else: use match"
+
+
 def settings_named(tree: ast.Module) -> set[str]:
     """GUAHAO_* settings: in string literals, and as the fields of a class Settings."""
     named: set[str] = set()
@@ -194,6 +215,55 @@ def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
     return [alias.name for alias in node.names]
 
 
+def _own_classes(tree: ast.Module) -> set[str]:
+    """The classes that a module defines or imports from ours, other than exceptions."""
+    names = set(class_names(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("guahao."):
+            names.update(alias.asname or alias.name for alias in node.names)
+    return {name for name in names if name[0].isupper() and not name.endswith("Error")}
+
+
+def _blocks(tree: ast.Module) -> Iterator[list[ast.stmt]]:
+    """Every list of statements; an elif belongs to the list of its if."""
+    for node in ast.walk(tree):
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            is_elif = name == "orelse" and isinstance(node, ast.If) and _is_elif(node.orelse)
+            if isinstance(block, list) and not is_elif:
+                yield block
+
+
+def _is_elif(block: list[ast.stmt]) -> bool:
+    return len(block) == 1 and isinstance(block[0], ast.If)
+
+
+def _tests(statement: ast.stmt) -> Iterator[ast.expr]:
+    """The conditions of an if and of its elifs."""
+    while isinstance(statement, ast.If):
+        yield statement.test
+        if not _is_elif(statement.orelse):
+            return
+        statement = statement.orelse[0]
+
+
+def _compared(test: ast.expr) -> Iterator[tuple[str, set[str]]]:
+    """The values that a condition compares with classes or with None, each with the names."""
+    for node in ast.walk(test):
+        match node:
+            case ast.Call(func=ast.Name("isinstance"), args=[subject, classes]):
+                yield (
+                    ast.unparse(subject),
+                    {found.id for found in ast.walk(classes) if isinstance(found, ast.Name)},
+                )
+            case ast.Compare(
+                left=subject, ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(None)]
+            ):
+                yield ast.unparse(subject), {"None"}
+            case _:
+                pass
+
+
 def _may_be_imported_by_a_rule(name: str) -> bool:
     if name == "guahao.rules" or name.startswith("guahao.rules."):
         return True
@@ -245,6 +315,12 @@ def test_sentences_of_refusals_stand_in_one_table() -> None:
     files = [file for file in _python_files(web) if SENTENCES_HOME not in file.parents]
     with_own = [file for file in files if _complaints(sentences_of_reasons, [file])]
     assert {str(file.relative_to(web)) for file in with_own} == set(OWN_WORDS)
+
+
+def test_outcomes_of_more_than_two_kinds_are_matched() -> None:
+    files = _python_files(*(SOURCE / floor for floor in ("flows", "web", "notices")))
+    files.append(SOURCE / "jobs.py")
+    assert _complaints(outcome_chains, files) == []
 
 
 def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
@@ -399,6 +475,31 @@ def test_impurities_finds_what_a_rule_may_not_do(source: str, complaints: int) -
 )
 def test_sentences_of_reasons_knows_sentences_from_links(source: str, complaints: int) -> None:
     assert _found(sentences_of_reasons, source) == complaints
+
+
+@pytest.mark.parametrize(
+    ("source", "complaints"),
+    [
+        ("if isinstance(answer, Busy): ...\nelif isinstance(answer, Refused): ...", 1),
+        ("if isinstance(answer, Busy): ...\nwait()\nif isinstance(answer, Refused): ...", 1),
+        ("if isinstance(answer, Busy | Refused): ...", 1),
+        ("if not isinstance(one.what, Busy): ...\nif isinstance(one.what, Refused): ...", 1),
+        ("if answer is None: ...\nif isinstance(answer, Refused): ...", 1),
+        ("if isinstance(answer, Refused) and answer.reason: ...\nelse: ...", 0),
+        ("if isinstance(answer, Refused): ...\nif isinstance(answer, Refused): ...", 0),
+        ("if isinstance(answer, Busy): ...\nif isinstance(other, Refused): ...", 0),
+        (
+            "if isinstance(answer, Busy): ...\nanswer = ask()\nif isinstance(answer, Refused): ...",
+            0,
+        ),
+        ("if isinstance(text, str): ...\nelif isinstance(text, int): ...", 0),
+        ("if isinstance(error, LostError): ...\nif isinstance(error, GoneError): ...", 0),
+        ("match answer:\n    case Busy(): ...\n    case Refused(): ...", 0),
+    ],
+)
+def test_outcome_chains_tells_a_guard_from_a_chain(source: str, complaints: int) -> None:
+    imported = "from guahao.flows.booking.desk import Busy, GoneError, LostError, Refused\n"
+    assert _found(outcome_chains, imported + source) == complaints
 
 
 def test_settings_named_reads_literals_and_fields() -> None:
