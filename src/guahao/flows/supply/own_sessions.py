@@ -19,10 +19,11 @@ from guahao.rules.staff.staff import OfHospital
 from guahao.rules.supply.changes import SessionRefused
 from guahao.rules.supply.planning import PlanRefusal
 from guahao.rules.supply.stops import StopRefusal, UnstopRefusal, refused_unstop
+from guahao.store.kernel.db import Tx
 from guahao.store.supply import feeding
 from guahao.store.supply import stops as stop_store
 from guahao.store.supply.feeding import HospitalSession
-from guahao.store.supply.stops import Stop, StopScope
+from guahao.store.supply.stops import StopScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,38 +83,37 @@ async def stop(
 
     `substitute`: its bookings stay, and another doctor sees the patients.
     """
-    found = await own_session(platform, by, external_id)
-    if found is None:
-        return Refused(StopRefusal.UNKNOWN)
-    changed = False
-    if substitute:
-        held = await _stop_of(platform, by, found.id)
-        is_wanted = held is None or not held.substitute
-    else:
-        is_wanted = True
-    if is_wanted and not found.stopped:
-        day = found.session.visit_date
-        scope = StopScope(day, day, session_id=found.id)
-        outcome = await stops.stop(platform, by, scope, reason, substitute=substitute)
-        is_nothing = isinstance(outcome, Refused) and outcome.reason is StopRefusal.NOTHING
-        if isinstance(outcome, Refused) and (substitute or not is_nothing):
-            return Refused(StopRefusal.PAST) if is_nothing else outcome
-        changed = not isinstance(outcome, Refused)
-    result = await _stop_result(platform, by, found, changed=changed)
-    # A scheduler may have stopped it since we read it; otherwise its pick-up is over and settled.
-    return result if substitute or result.session.stopped else Refused(StopRefusal.PAST)
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        found = (await feeding.published(tx, by.own_hospital_id, [external_id])).get(external_id)
+        if found is None:
+            return Refused(StopRefusal.UNKNOWN)
+        held = await stop_store.of_session(tx, platform.vault, found.id)
+        is_substituted = held is not None and held.substitute
+        if found.stopped or (substitute and is_substituted):
+            return await _stop_result(tx, platform, by, found, changed=False)
+    scope = StopScope(found.session.visit_date, found.session.visit_date, session_id=found.id)
+    outcome = await stops.stop(platform, by, scope, reason, substitute=substitute)
+    if isinstance(outcome, Refused) and outcome.reason is not StopRefusal.NOTHING:
+        return outcome
+    changed = not isinstance(outcome, Refused)
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        result = await _stop_result(tx, platform, by, found, changed=changed)
+    # Where nothing was left to stop, a scheduler was quicker, or the pick-up is over and settled.
+    is_done = changed if substitute else result.session.stopped
+    return result if is_done else Refused(StopRefusal.PAST)
 
 
 async def unstop(
     platform: Platform, by: OfHospital, external_id: str
 ) -> StopResult | Refused[StopRefusal | UnstopRefusal]:
     """Undo the stop of a session while no patient has been notified. Again, change nothing."""
-    found = await own_session(platform, by, external_id)
-    if found is None:
-        return Refused(StopRefusal.UNKNOWN)
-    held = await _stop_of(platform, by, found.id)
-    if not found.stopped and (held is None or not held.substitute):
-        return await _stop_result(platform, by, found, changed=False)
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        found = (await feeding.published(tx, by.own_hospital_id, [external_id])).get(external_id)
+        if found is None:
+            return Refused(StopRefusal.UNKNOWN)
+        held = await stop_store.of_session(tx, platform.vault, found.id)
+        if not found.stopped and (held is None or not held.substitute):
+            return await _stop_result(tx, platform, by, found, changed=False)
     is_of_one_session = held is not None and held.scope.session_id is not None
     times = None if held is None else held.times
     refused = refused_unstop(times, is_of_one_session=is_of_one_session)
@@ -123,7 +123,8 @@ async def unstop(
     outcome = await stops.undo(platform, by, held.id)
     if isinstance(outcome, Refused):
         return outcome
-    return await _stop_result(platform, by, found, changed=True)
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        return await _stop_result(tx, platform, by, found, changed=True)
 
 
 async def offer_replacement(
@@ -137,9 +138,9 @@ async def offer_replacement(
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         ids = [external_id, *(one.external_id for one in places)]
         found = await feeding.published(tx, by.own_hospital_id, ids)
-    if external_id not in found:
-        return Refused(OfferRefusal.UNKNOWN)
-    held = await _stop_of(platform, by, found[external_id].id)
+        if external_id not in found:
+            return Refused(OfferRefusal.UNKNOWN)
+        held = await stop_store.of_session(tx, platform.vault, found[external_id].id)
     if held is None:
         return Refused(OfferRefusal.NOBODY)
     if any(one.external_id not in found for one in places):
@@ -159,17 +160,14 @@ async def close(
 
 
 async def _stop_result(
-    platform: Platform, by: OfHospital, before: HospitalSession, *, changed: bool
+    tx: Tx, platform: Platform, by: OfHospital, before: HospitalSession, *, changed: bool
 ) -> StopResult:
-    # As it was, if its department was removed meanwhile.
-    session = await own_session(platform, by, before.external_id or "") or before
-    held = await _stop_of(platform, by, session.id)
-    if held is None or not (session.stopped or held.substitute):
-        return StopResult(session, changed, None)
-    report = await stops.report(platform, by, held.id)
+    """Return the session as it is now; as it was if its department was removed meanwhile."""
+    external_id = before.external_id or ""
+    found = await feeding.published(tx, by.own_hospital_id, [external_id])
+    session = found.get(external_id, before)
+    held = await stop_store.of_session(tx, platform.vault, session.id)
+    report = None
+    if held is not None and (session.stopped or held.substitute):
+        report = await stops.report_in(tx, held)
     return StopResult(session, changed, report)
-
-
-async def _stop_of(platform: Platform, by: OfHospital, session_id: int) -> Stop | None:
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        return await stop_store.of_session(tx, platform.vault, session_id)

@@ -151,10 +151,13 @@ async def report(platform: Platform, by: OfHospital, stop_id: int) -> StopReport
     """Return a stop of the scheduler's own hospital, or None."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         found = await store.by_id(tx, platform.vault, stop_id)
-        if found is None:
-            return None
-        unreached = await store.unreached(tx, stop_id, UNREACHED_SHOWN)
-        return StopReport(found, await store.progress(tx, stop_id), unreached)
+        return None if found is None else await report_in(tx, found)
+
+
+async def report_in(tx: Tx, found: Stop) -> StopReport:
+    """Return how far a stop has come, and who could not be reached."""
+    unreached = await store.unreached(tx, found.id, UNREACHED_SHOWN)
+    return StopReport(found, await store.progress(tx, found.id), unreached)
 
 
 async def latest(platform: Platform, by: Staff) -> list[Stop]:
