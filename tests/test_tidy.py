@@ -248,20 +248,14 @@ def _tests(statement: ast.stmt) -> Iterator[ast.expr]:
 
 
 def _compared(test: ast.expr) -> Iterator[tuple[str, set[str]]]:
-    """The values that a condition compares with classes or with None, each with the names."""
+    """The values that a condition compares with classes, or only with None, with these names."""
+    if isinstance(test, ast.Compare) and ast.unparse(test.comparators[0]) == "None":
+        yield ast.unparse(test.left), {"None"}
     for node in ast.walk(test):
         match node:
             case ast.Call(func=ast.Name("isinstance"), args=[subject, classes]):
-                yield (
-                    ast.unparse(subject),
-                    {found.id for found in ast.walk(classes) if isinstance(found, ast.Name)},
-                )
-            case ast.Compare(
-                left=subject, ops=[ast.Is() | ast.IsNot()], comparators=[ast.Constant(None)]
-            ):
-                yield ast.unparse(subject), {"None"}
-            case _:
-                pass
+                names = {found.id for found in ast.walk(classes) if isinstance(found, ast.Name)}
+                yield ast.unparse(subject), names
 
 
 def _may_be_imported_by_a_rule(name: str) -> bool:

@@ -421,7 +421,8 @@ async def test_other_clinics_are_no_replacement(platform: Platform, clock: Clock
     other = await city(platform, people=1)
     outcome = await it.offer(PlacesOffered(other.later[0], 1, 0))
     assert outcome == Refused(OfferRefusal.OTHER_CLINIC)
-    assert await offer(platform, other.by, it.stop_id, [], UNTIL) is None
+    unknown = await offer(platform, other.by, it.stop_id, [], UNTIL)
+    assert unknown == Refused(OfferRefusal.UNKNOWN)
     assert await replacing.replacement(platform, other.by, it.stop_id) is None
     await change(platform, "UPDATE clinic_sessions SET title = '医师' WHERE id = %s", it.later[0])
     assert await it.offer(PlacesOffered(it.later[0], 1, 0)) == Refused(OfferRefusal.OTHER_CLINIC)

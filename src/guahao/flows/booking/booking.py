@@ -149,11 +149,17 @@ async def _store(
 ) -> None:
     decided: list[tuple[BookingRequest, store.NewAppointment | Refused[Refusal]]] = []
     for index, (request, decision) in enumerate(zip(requests, decisions, strict=True)):
-        # A request before the patient's own moment leaves nothing: its key books later.
-        if isinstance(decision, Refused) and not isinstance(decision, BeforeOwnMoment):
-            decided.append((request, decision))
-        elif index in made:
-            decided.append((request, made[index]))
+        match decision:
+            case Accepted():
+                decided.append((request, made[index]))
+            case BeforeOwnMoment():
+                pass  # leaves nothing: its key books later
+            case Refused():
+                decided.append((request, decision))
+            case Repeated() | RepeatedInBatch() | KeyMismatch():
+                pass
+            case never:
+                assert_never(never)
     if decided:
         await store.save_decided(tx, platform.vault, decided)
     message_ids = [new.message_id for new in made.values() if new.account_id is not None]

@@ -14,9 +14,9 @@ from guahao.flows.hospitals.search import SearchRequest, find_in
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.flows.supply.replacing import accept_in, decline_in
+from guahao.rules.booking.replacing import ReplacementRefusal
 from guahao.rules.fairness.applying import ApplicationState
 from guahao.rules.kernel.limits import CITY_TIME
-from guahao.rules.booking.replacing import ReplacementRefusal
 from guahao.rules.kernel.outcomes import Refusal, Refused, Throttled
 from guahao.rules.messages.commands import Command, understood
 from guahao.store.booking import appointments

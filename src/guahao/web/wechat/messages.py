@@ -70,7 +70,7 @@ class Messages:
             _log.warning("wechat_database_unavailable")
             return self._written(message, OUT_OF_SERVICE, int(now))
         match reply:
-            case Reply():
+            case WechatReply():
                 return self._replied(message, reply, int(now))
             case None:
                 return _accepted()

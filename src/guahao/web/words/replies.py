@@ -13,7 +13,7 @@ from datetime import date, datetime
 from functools import lru_cache
 
 from guahao.flows.booking.cancelling import NotCancelled
-from guahao.rules.booking.rescheduling import RescheduleRefusal, NotRescheduled
+from guahao.rules.booking.rescheduling import NotRescheduled, RescheduleRefusal
 from guahao.rules.booking.resending import RESENT_AN_HOUR, ResendRefusal
 from guahao.rules.booking.together import PairFault
 from guahao.rules.call_centre.call_backs import CALL_BACKS_A_DAY, CallBackRefusal

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import time
 from enum import StrEnum
+from typing import assert_never
 
 from guahao.flows.hospitals.files import columns as c
 from guahao.rules.hospitals.hospital_rules import CANCEL_DAYS_MAX, CYCLE_DAYS_MAX
@@ -181,11 +182,15 @@ class _RowReader:
         """Return the rules of columns that are there and not empty; an empty cycle is a rule."""
         rules: dict[str, int | time | None] = {}
         for name in c.TIMES:
-            clock = values.clock(self._value(name))
-            if isinstance(clock, Wrong):
-                self._fault(name, clock.word, **clock.detail)
-            elif clock is not None:
-                rules[name] = clock
+            match values.clock(self._value(name)):
+                case time() as clock:
+                    rules[name] = clock
+                case None:
+                    pass
+                case Wrong(word, detail):
+                    self._fault(name, word, **detail)
+                case never:
+                    assert_never(never)
         for name, most in zip(c.NUMBERS, (CYCLE_DAYS_MAX, CANCEL_DAYS_MAX), strict=True):
             if name in self._table.columns:
                 self._number(name, most, rules)

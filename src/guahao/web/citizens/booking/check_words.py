@@ -42,31 +42,33 @@ class PatientLine:
 
 def line(page: Page, session: SessionView, check: PatientCheck) -> PatientLine:
     """Return what the page shows of a patient."""
-    refused, patient = check.refused, check.patient
-    if refused is None:
-        return PatientLine(patient, may_book=True, why=_unchecked(page, patient))
-    if isinstance(refused, BeforeOwnMoment):
-        moment = refused.retry_from
-        return PatientLine(
-            patient,
-            may_book=True,
-            why=page.say("从{when}起可约；现在提交，到时再确认。", when=format_second(moment))
-            if moment
-            else "",
-        )
-    if check.booked is not None:
-        why = page.say("{name}已约好这个号。", name=patient.name)
-        return PatientLine(patient, may_book=False, why=why, obstacles=[check.booked])
-    obstacles = check.obstacles
-    if refused.reason is Refusal.PERSON_UNCHECKED and _is_checked_only(page, session):
-        obstacles = []  # cancelling them would not help
-    return PatientLine(
-        patient,
-        may_book=False,
-        why=_why(page, session, check),
-        obstacles=obstacles,
-        helps=[_link(page, session, refused, way) for way in WAYS[refused.reason].helps],
-    )
+    patient = check.patient
+    match check.refused:
+        case None:
+            return PatientLine(patient, may_book=True, why=_unchecked(page, patient))
+        case BeforeOwnMoment(retry_from=moment):
+            why = (
+                page.say("从{when}起可约；现在提交，到时再确认。", when=format_second(moment))
+                if moment
+                else ""
+            )
+            return PatientLine(patient, may_book=True, why=why)
+        case Refused() if check.booked is not None:
+            why = page.say("{name}已约好这个号。", name=patient.name)
+            return PatientLine(patient, may_book=False, why=why, obstacles=[check.booked])
+        case Refused() as refused:
+            obstacles = check.obstacles
+            if refused.reason is Refusal.PERSON_UNCHECKED and _is_checked_only(page, session):
+                obstacles = []  # cancelling them would not help
+            return PatientLine(
+                patient,
+                may_book=False,
+                why=_why(page, session, check),
+                obstacles=obstacles,
+                helps=[_link(page, session, refused, way) for way in WAYS[refused.reason].helps],
+            )
+        case never:
+            assert_never(never)
 
 
 def _is_checked_only(page: Page, session: SessionView) -> bool:

@@ -106,8 +106,9 @@ async def _reschedule(page: Page) -> ASGIApp:
         case KeyMismatch():
             await page.identify()
             return page.redirect(page.path)  # the form was for another session
-        case Refused():
-            return await _form_again(page, services.replies.refused(answer, page.language))
+        case Refused(reason, retry_from, visit_from):
+            problem = page.problem(reason, retry_from=retry_from, visit_from=visit_from)
+            return await _form_again(page, problem)
         case NotBooked() | Busy() | TooFast() | OutcomeUnknown():
             return await _undecided(page, answer, nonce)
         case never:

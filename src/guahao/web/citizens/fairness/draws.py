@@ -8,13 +8,14 @@ from datetime import date
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import assert_never
 from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
 
 from guahao.flows.fairness import drawn as flows
 from guahao.flows.fairness.drawn import EntryView
-from guahao.rules.fairness.allocating import Won
+from guahao.rules.fairness.allocating import Skipped, Won
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.fairness.draws import PublicDraw
 from guahao.web.citizens.fairness.applications import own
@@ -173,10 +174,14 @@ def _choices(page: Page, entry: EntryView) -> list[Choice]:
     result, policy = entry.result, page.services.platform.policy_today
     if result is None:
         return [Choice(number, is_won=False, reason=None) for number in entry.entry.choices]
-    choices = []
-    for number, reason in zip(entry.entry.choices, result.reasons, strict=False):
-        why = passed_over_text(reason, policy, page.language)
-        choices.append(Choice(number, is_won=False, reason=why))
-    if isinstance(result, Won):
-        choices.append(Choice(result.session, is_won=True, reason=None))
-    return choices
+    choices = [
+        Choice(number, is_won=False, reason=passed_over_text(reason, policy, page.language))
+        for number, reason in zip(entry.entry.choices, result.reasons, strict=False)
+    ]
+    match result:
+        case Won():
+            return [*choices, Choice(result.session, is_won=True, reason=None)]
+        case Skipped():
+            return choices
+        case never:
+            assert_never(never)
