@@ -102,7 +102,9 @@ def _greet(settings: Settings) -> None:
     if settings.demo:
         lines.append(f"Messages that would be sent (one-time passwords too): {base}/demo/outbox")
         lines.append("Demo logins, all invented; the one-time password is in the outbox:")
-        lines += [_login(login) for login in demo_tool.LOGINS]
+        for login in demo_tool.LOGINS:
+            documents = ", ".join(patient.person.id_no for patient in login.patients)
+            lines.append(f"  {login.phone.removeprefix('+86')}  {login.shows} ({documents})")
         lines.append(
             f"Staff log in at {base}/staff (invented too); their codes: {base}/demo/staff-codes"
         )
@@ -110,9 +112,3 @@ def _greet(settings: Settings) -> None:
         lines.append(f"  password {DEMO_STAFF_PASSWORD}: {names}")
     for line in lines:
         typer.echo(line)
-
-
-def _login(login: demo_tool.DemoLogin) -> str:
-    phone = login.phone.removeprefix("+86")
-    documents = ", ".join(patient.person.id_no for patient in login.patients)
-    return f"  {phone}  {login.shows} ({documents})"

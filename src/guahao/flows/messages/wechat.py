@@ -227,7 +227,10 @@ async def _on_text(
         case Command.AGENT:
             return ReplyTopic.AGENT
         case Command.BOOK:
-            return await _to_book(tx, platform, user)
+            found = await _bookings(tx, platform, user)
+            bookings = found.bookings if isinstance(found, Bookings) else []
+            booked = (booking for booking in bookings if booking.status == "booked")
+            return ToBook(next(booked, None))
         case Command.HELP:
             return ReplyTopic.HELP
         case Command.PLACE:
@@ -243,12 +246,6 @@ async def _bookings(tx: Tx, platform: Platform, user: WeChatUser | None) -> Repl
     found = await appointments.own_appointments(tx, platform.vault, user.account_id, current=True)
     found = sorted(found, key=lambda booking: (booking.session.visit_date, booking.id))
     return Bookings(found[:_BOOKINGS_SHOWN], len(found) > _BOOKINGS_SHOWN)
-
-
-async def _to_book(tx: Tx, platform: Platform, user: WeChatUser | None) -> ToBook:
-    found = await _bookings(tx, platform, user)
-    bookings = found.bookings if isinstance(found, Bookings) else []
-    return ToBook(next((one for one in bookings if one.status == "booked"), None))
 
 
 async def _booking(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -98,8 +98,12 @@ async def sold_out(
             if (opened := release_of(one.visit_date, held[one.hospital_id])) and opened <= tx.now
         ]
         shown = sorted(taken, key=_soonest_first)[:FASTEST]
+        took: defaultdict[Key, list[timedelta]] = defaultdict(list)
+        for one in taken:
+            took[_key(one.session, grouping)].append(one.took)
+        by_key = sorted(offered.items(), key=lambda item: item[0])
         return SoldOut(
-            _groups(offered, taken, grouping),
+            [_group(key, count, took[key]) for key, count in by_key],
             shown,
             await store.accounts_of(tx, [one.session.session_id for one in shown]),
             await named(tx, scope, grouping, offered),
@@ -137,19 +141,6 @@ def _released(
             ranges.append(Released(hospital_id, first, day))
         day += ONE_DAY
     return ranges
-
-
-def _groups(
-    offered: Mapping[Key, int], taken: Sequence[Taken], grouping: Grouping
-) -> list[SoldOutGroup]:
-    took: defaultdict[Key, list[timedelta]] = defaultdict(list)
-    for one in taken:
-        took[_key(one.session, grouping)].append(one.took)
-    return [_group(key, count, took[key]) for key, count in sorted(offered.items(), key=_by_key)]
-
-
-def _by_key(item: tuple[Key, int]) -> Key:
-    return item[0]
 
 
 def _key(session: SoldOutSession, grouping: Grouping) -> Key:

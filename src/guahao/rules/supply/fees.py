@@ -86,17 +86,17 @@ def decide_fee(
     """
     wanted = replace(session.facts.terms, fee_fen=fee_fen)
     outcome = decide_session(wanted, session.facts, (), today)
-    is_notified = False
+    is_promised = False
     if isinstance(outcome, SessionRefused):
-        is_notified = outcome.reason is SessionRefusal.TOLD
-        if not is_notified:
+        is_promised = outcome.reason is SessionRefusal.TOLD
+        if not is_promised:
             return None
     follows = not session.fee_is_own
     if session.fee_is_own is None:
         follows = session.facts.terms.fee_fen in list_fees
     if session.is_fed or not follows:
         return FeeEffect.OWN
-    return FeeEffect.TAKEN if is_notified else FeeEffect.FREE
+    return FeeEffect.TAKEN if is_promised else FeeEffect.FREE
 
 
 def listed_fee(fees: Iterable[DatedFee], title: str, day: date) -> int | None:

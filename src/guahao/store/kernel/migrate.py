@@ -205,11 +205,11 @@ _OPEN_TRANSACTIONS = """
 
 def _wait_for_others(guard: psycopg.Connection, work: _Work) -> None:
     """Acquire the lock of migrations, which the end of the connection releases."""
-    is_notified = False
+    is_said = False
     while guard.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone() != (True,):
-        if not is_notified:
+        if not is_said:
             work.say("Another migration of this database is under way; waiting for its end.")
-            is_notified = True
+            is_said = True
         if time.monotonic() > work.until:
             raise MigrationError("Another migration of this database does not come to its end.")
         time.sleep(0.2)
