@@ -27,8 +27,9 @@ from guahao.store.supply import sessions
 # What is published here is booked at once.
 pytestmark = pytest.mark.no_draws
 
-CLINIC = Clinic("主任医师", "", "morning", time(8), time(12), 8000, 20)
-ITEM = {"starts_at": "08:00", "ends_at": "12:00"}
+CLINIC = Clinic("主任医师", "", "morning", time(11), time(12), 8000, 20)
+# An afternoon may start at 11:00 as well.
+ITEM = {"starts_at": "11:00", "ends_at": "12:00"}
 WEEK = timedelta(days=7)
 
 
@@ -106,7 +107,7 @@ async def test_two_of_the_same_clinic_take_over_one_and_make_one(
 
 @pytest.mark.parametrize(
     "other",
-    [{"period": "afternoon"}, {"specialty": "高血压"}, {"starts_at": "08:30"}, {"title": "医师"}],
+    [{"period": "afternoon"}, {"specialty": "高血压"}, {"starts_at": "11:30"}, {"title": "医师"}],
 )
 async def test_another_clinic_of_the_day_is_left_alone(
     site: Site, system: System, other: dict[str, str]
