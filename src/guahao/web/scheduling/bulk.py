@@ -243,7 +243,7 @@ async def _show_copy(
         said={
             CopyFate.NEW: page.say("新增"),
             CopyFate.EXISTS: page.say("已有，不重复"),
-            CopyFate.COLLIDES: page.say("同一时段已有同样的门诊，不复制"),
+            CopyFate.COLLIDES: page.say("与同样的门诊时间重叠，不复制"),
             CopyFate.DAY_OFF: page.say("休息日，不复制"),
         },
         why=lambda outcome: (
