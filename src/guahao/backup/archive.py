@@ -95,7 +95,6 @@ class Wal:
     folders: tuple[Path, ...]
     last: str | None
     missing: tuple[str, ...]
-    segments: int
 
 
 class Archive:
@@ -219,7 +218,7 @@ class Archive:
         size = base.facts.segment_bytes
         found = [segment for segment in self._segments(size) if segment.number >= base.start]
         if not found:
-            return Wal(folders, None, (), 0)
+            return Wal(folders, None, ())
         timelines = {segment.timeline for segment in found}
         first = {t: min(s.number for s in found if s.timeline == t) for t in timelines}
         newest = max(first)
@@ -239,7 +238,7 @@ class Archive:
             timeline = max((t for t, begun in first.items() if begun <= number), default=newest)
             if (timeline, number) not in whole:
                 missing.append(segment_name(timeline, number, size))
-        return Wal(folders, segment_name(newest, last, size), tuple(missing), len(found))
+        return Wal(folders, segment_name(newest, last, size), tuple(missing))
 
     def start_anew(self, moment: datetime) -> None:
         """Set the old log aside, because what is streamed from now on does not continue it."""

@@ -185,7 +185,7 @@ async def test_a_single_session_is_added_for_tomorrow_or_later(platform: Platfor
     added = await plans.add_session(platform, by, department_id, TUESDAY, CLINIC)
     assert isinstance(added, AddedSession)
     assert await plans.session(platform, by, added.id) == PlannedSession(
-        added.id, department_id, None, TUESDAY, 0, False, CLINIC
+        added.id, department_id, TUESDAY, 0, False, CLINIC
     )
     today = TUESDAY - timedelta(days=1)
     refused = await plans.add_session(platform, by, department_id, today, CLINIC)

@@ -31,7 +31,7 @@ def booked(status: str = "booked", visit_date: date = VISIT) -> AppointmentFacts
 
 
 def win(won_at: datetime = WON_AT, cancel_until: str = "2026-03-09 15:00") -> Win:
-    return Win(won_at, declinable_until(won_at, moment(cancel_until)))
+    return Win(declinable_until(won_at, moment(cancel_until)))
 
 
 @pytest.mark.parametrize(

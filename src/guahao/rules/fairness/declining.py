@@ -31,11 +31,9 @@ class DeclinedTooLate(Refused[DeclineRefusal]):
 
 @dataclass(frozen=True, slots=True)
 class Win:
-    """A booking that was won in a draw: when, and until when the patient may decline it."""
+    """A booking that was won in a draw, and until when the patient may decline it."""
 
-    won_at: datetime
     declinable_until: datetime
-    declined_at: datetime | None = None
 
 
 def declinable_until(won_at: datetime, cancel_until: datetime) -> datetime:

@@ -20,7 +20,7 @@ from guahao.store.kernel.records import columns
 from guahao.store.kernel.vault import Vault
 
 _COLUMNS = """
-    r.id, r.hospital_id, r.at, r.made_at, r.first_date, r.last_date, r.sent_by, r.listed,
+    r.id, r.hospital_id, r.at, r.made_at, r.first_date, r.last_date, r.listed,
     r.agreed, r.too_new, count(d.id) AS differing,
     count(d.id) FILTER (WHERE d.settled_at IS NULL) AS open
 """
@@ -66,7 +66,6 @@ class Reconciliation:
     made_at: datetime
     first_date: date
     last_date: date
-    sent_by: str
     listed: int
     agreed: int
     too_new: int

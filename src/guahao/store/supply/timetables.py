@@ -51,7 +51,6 @@ class PlannedSession:
 
     id: int
     department_id: int
-    timetable_id: int | None
     visit_date: date
     booked: int
     stopped: bool
@@ -81,7 +80,7 @@ _TIMETABLE = f"""
     FROM timetables t
 """
 _SESSION = f"""
-    SELECT id, department_id, timetable_id, visit_date, booked, stopped_at IS NOT NULL AS stopped,
+    SELECT id, department_id, visit_date, booked, stopped_at IS NOT NULL AS stopped,
            held, reserved, draw_at, {_CLINIC}
     FROM clinic_sessions
 """
@@ -111,7 +110,6 @@ def _session(
     *,
     id: int,
     department_id: int,
-    timetable_id: int | None,
     visit_date: date,
     booked: int,
     stopped: bool,
@@ -121,7 +119,7 @@ def _session(
     **clinic: Any,
 ) -> PlannedSession:
     return PlannedSession(
-        *(id, department_id, timetable_id, visit_date, booked, stopped, Clinic(**clinic)),
+        *(id, department_id, visit_date, booked, stopped, Clinic(**clinic)),
         *(held, reserved, draw_at),
     )
 
