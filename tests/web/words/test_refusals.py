@@ -16,6 +16,7 @@ from guahao import rules
 from guahao.flows.attendance.window import NotHandedOut
 from guahao.rules.integration.clients import AccessRefusal
 from guahao.rules.kernel.outcomes import PickupRefusal, Refused, ThrottleRefusal
+from guahao.rules.people.own_data import ProofRefusal
 from guahao.rules.staff.logins import LoginRefusal
 from guahao.rules.supply.importing import ImportRefusal, RowRefusal
 from guahao.rules.supply.releasing import city_time
@@ -38,6 +39,7 @@ def test_every_reason_has_its_sentence(kind: type[StrEnum]) -> None:
 
 def test_every_refusal_of_the_rules_has_its_table() -> None:
     elsewhere = {
+        ProofRefusal,  # of an account that is gone: its owner is asked to log in
         AccessRefusal,  # a stranger does not hear what was wrong
         ThrottleRefusal,  # said with the seconds to wait
         *(ImportRefusal, RowRefusal),  # `sheet_words`, beside the row
