@@ -47,7 +47,7 @@ async def test_a_clerk_confirms_who_came(site: Site, clock: Clock) -> None:
     clock.forward(days=5)
     reader = await at_the_desk(site, Role.CLERK, hospital_id)
     await reader.go(LIST)
-    assert "确认谁来过" in reader.text
+    assert "确认就诊情况" in reader.text
     await reader.go(f"{LIST}/{session_id}")
     form = reader.form(f"{LIST}/{session_id}")
     ticks = [name for name in form.fields if name.startswith("a")]

@@ -219,7 +219,7 @@ def number_words(page: StaffPage) -> dict[str, str]:
         "cancel_channels": page.say("患者能否自己退号"),
         "quiet_from": page.say("夜间几点起不发消息"),
         "quiet_until": page.say("早上几点起再发消息"),
-        "draw_returned_places": page.say("约满后退回的号怎么放"),
+        "draw_returned_places": page.say("满号退回后的放号方式"),
         "live_applications": page.say("每人同时最多几个候补登记"),
         "declines_before_pause": page.say("90天内放弃几次抽中的号就暂停登记"),
         "pause_days": page.say("暂停登记几天"),
