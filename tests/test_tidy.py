@@ -256,6 +256,8 @@ def _compared(test: ast.expr) -> Iterator[tuple[str, set[str]]]:
             case ast.Call(func=ast.Name("isinstance"), args=[subject, classes]):
                 names = {found.id for found in ast.walk(classes) if isinstance(found, ast.Name)}
                 yield ast.unparse(subject), names
+            case _:
+                pass
 
 
 def _may_be_imported_by_a_rule(name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import typer
 import uvloop
@@ -17,7 +17,7 @@ from guahao.clock import city_clock
 from guahao.flows.supply.open_supply import all_hospitals
 from guahao.rules.integration.clients import ClientRefusal
 from guahao.rules.integration.pushing import WebhookRefusal
-from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.settings import Settings, read_settings
 from guahao.tools import hospital_caller
 from guahao.tools.stand_ins import hospital as hospital_stand_in
@@ -106,8 +106,13 @@ async def _connect_stand_in(
         id = next(iter(names)) if code is None else await hospital_id_of(platform, code)
         outcome = await hospital_caller.connect(platform, stand_in, id, address)
     match outcome:
-        case Refused(WebhookRefusal() as reason):
-            raise refused_webhook(reason)
-        case Refused(ClientRefusal() as reason):
-            raise refused_client(reason)
-    return names[id]
+        case Done():
+            return names[id]
+        case Refused(reason):
+            match reason:
+                case WebhookRefusal():
+                    raise refused_webhook(reason)
+                case ClientRefusal():
+                    raise refused_client(reason)
+        case never:
+            assert_never(never)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import msgspec
 import typer
@@ -27,6 +27,14 @@ _Person = Annotated[
     ),
 ]
 _NOBODY = "no account has this phone, or nobody is registered with this document"
+_NOT_ERASED = {
+    ErasureRefusal.UNKNOWN: _NOBODY,
+    ErasureRefusal.CHANGED_MEANWHILE: "not erased: a registration changed just now; try again",
+    ErasureRefusal.LIVE_BOOKING: (
+        "not erased: a booking is live; cancel it, or wait for the visit to be over"
+    ),
+    ErasureRefusal.SUSPENDED: "not erased: suspended or restricted; wait until that is over",
+}
 
 
 @app.command("export")
@@ -76,16 +84,10 @@ def privacy_erase(
                 typer.echo(
                     f"Erased: the phone, and {registrations} registrations. Bookings stay, unnamed."
                 )
-            case Refused(ErasureRefusal.LIVE_BOOKING):
-                raise CommandError(
-                    "not erased: a booking is live; cancel it, or wait for the visit to be over"
-                )
-            case Refused(ErasureRefusal.SUSPENDED):
-                raise CommandError("not erased: suspended or restricted; wait until that is over")
-            case Refused(ErasureRefusal.CHANGED_MEANWHILE):
-                raise CommandError("not erased: a registration changed just now; try again")
-            case Refused(ErasureRefusal.UNKNOWN):
-                raise CommandError(_NOBODY)
+            case Refused(why):
+                raise CommandError(_NOT_ERASED[why])
+            case never:
+                assert_never(never)
 
     on_the_platform(erase)
 

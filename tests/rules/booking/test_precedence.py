@@ -97,6 +97,8 @@ def make_dates_refuse(case: Case, reasons: Iterable[str]) -> None:
         case ("next_day_closed", "not_released"):
             case.visit_date, case.at = TODAY + timedelta(days=1), moment("2026-03-02 15:00")
             case.rules = HospitalRules(cycle_days=1, release_time=clock("16:00"))
+        case _:
+            pass
 
 
 def against(*reasons: str) -> tuple[BookingFacts, BookingRequest]:  # noqa: C901, PLR0912 - a case a reason

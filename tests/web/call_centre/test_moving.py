@@ -335,6 +335,8 @@ async def test_nobody_approves_by_an_account_that_the_asker_has_let_in(
             case "role":
                 await change_role(platform, by, member_id, Role.AGENT, None)
                 await change_role(platform, by, member_id, Role.SUPERVISOR, None)
+            case _:
+                raise AssertionError(way)
         async with platform.db.transaction() as tx:
             found = await staff_store.by_id(tx, member_id)
         assert found is not None

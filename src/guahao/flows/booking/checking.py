@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import assert_never
 
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.booking.booking import Batch, counted_since
 from guahao.rules.booking.obstacles import obstacles
-from guahao.rules.booking.together import PairRefused, decide_pair
+from guahao.rules.booking.together import Pair, PairRefused, PairRepeated, decide_pair
 from guahao.rules.kernel.facts import Actor, BookingFacts, BookingRequest, PatientFacts
-from guahao.rules.kernel.outcomes import BeforeOwnMoment, Refusal, Refused
+from guahao.rules.kernel.outcomes import Accepted, BeforeOwnMoment, KeyMismatch, Refusal, Refused
 from guahao.store.attendance.penalties import no_shows_of
 from guahao.store.booking.booking import own_patients, session_facts
 from guahao.store.booking.obstacles import OwnBooking, own_bookings
@@ -109,13 +110,23 @@ async def check(
         _patient_check(view, patients.get(view.id), facts, session.id, refusals, own, lost)
         for view in views
     ]
-    pair = decide_pair(facts, (requests[0], requests[1])) if len(requests) == _PAIR else None
+    pair = _pair_refused(facts, (requests[0], requests[1])) if len(requests) == _PAIR else None
     return BookingCheck(
         session,
         Batch(facts).refusal_for_all(session.id, tx.now),
         found,
-        pair if isinstance(pair, PairRefused) else None,
+        pair,
     )
+
+
+def _pair_refused(facts: BookingFacts, pair: Pair) -> PairRefused | None:
+    match decide_pair(facts, pair):
+        case PairRefused() as refused:
+            return refused
+        case Accepted() | PairRepeated() | KeyMismatch() | Refused():
+            return None
+        case never:
+            assert_never(never)
 
 
 async def _own_bookings(

@@ -182,11 +182,13 @@ async def _on_event(tx: Tx, platform: Platform, message: Incoming) -> WechatRepl
             return await _reply(tx, platform, message, ReplyTopic.WELCOME)
         case "unsubscribe":
             await _follows(tx, platform, message, follows=False)
+            return None
         case "CLICK" if message.event_key == HELP_KEY:
             return await _reply(tx, platform, message, ReplyTopic.HELP)
         case "SCAN":
             return await _reply(tx, platform, message, ReplyTopic.HELP)
-    return None
+        case _:
+            return None
 
 
 async def _follows(tx: Tx, platform: Platform, message: Incoming, *, follows: bool) -> None:

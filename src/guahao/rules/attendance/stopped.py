@@ -61,4 +61,6 @@ def decide_reach(facts: ReachFacts) -> Reach:
             return Reach.CALLED
         case "given_up" | "wrong_number":
             return Reach.UNREACHED
-    return Reach.ON_THE_WAY if facts.message in ("queued", "submitted") else Reach.UNREACHED
+        case _:
+            is_on_the_way = facts.message in ("queued", "submitted")
+            return Reach.ON_THE_WAY if is_on_the_way else Reach.UNREACHED

@@ -122,7 +122,8 @@ def _as_text(value: object) -> bytes | None:
             return b"%d" % value
         case date():
             return value.isoformat().encode()
-    raise TypeError(f"no text form for a {type(value).__name__}")
+        case _:
+            raise TypeError(f"no text form for a {type(value).__name__}")
 
 
 def _exchanged(pgconn: PGconn, sent: int) -> PQGen[list[PGresult]]:

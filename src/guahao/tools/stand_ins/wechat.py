@@ -171,7 +171,8 @@ class StandIn:
                 return self._send_template(given)
             case "/cgi-bin/message/custom/send":
                 return self._send_text(given)
-        raise StandInError(40066, "invalid url")
+            case _:
+                raise StandInError(40066, "invalid url")
 
     def _stable_token(self, given: dict[str, Any]) -> dict[str, Any]:
         self._check_account(given.get("appid"), given.get("secret"))

@@ -177,7 +177,8 @@ def _act(page: StaffPage, client: ClientListing) -> Act | None:
                 page.say("医院不能再从系统里发布号源、查看预约和上报就诊，直到恢复。"),
             ]
             return Act(question, sentences, page.say("停用"), back, "hospitals")
-    return None
+        case _:
+            return None
 
 
 def scope_words(page: StaffPage) -> dict[str, str]:

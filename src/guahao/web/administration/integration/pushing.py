@@ -112,7 +112,8 @@ async def _act(page: StaffPage, hospital_id: int) -> Act | None:
             ]
             question = page.say("更换{hospital}的推送密钥？", hospital=hospital)
             return Act(question, sentences, page.say("更换密钥"), _PUSHES, "pushes")
-    return None
+        case _:
+            return None
 
 
 async def _after(page: StaffPage, outcome: WebhookSet | Refused[WebhookRefusal]) -> ASGIApp:
