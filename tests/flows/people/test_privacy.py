@@ -27,10 +27,11 @@ from guahao.flows.attendance import ledger
 from guahao.flows.attendance.standing import standings
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.patients import register_patient
+from guahao.flows.people.privacy.own_data import own_export
 from guahao.flows.people.privacy.records import Erased, OfAccount, erase, export, forget_erased
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.people.own_data import ErasureRefusal
+from guahao.rules.people.own_data import ErasureRefusal, ProofRefusal
 from guahao.rules.staff.staff import SYSTEM, Role
 from guahao.store.kernel.views import AppointmentView, PatientView
 from guahao.tools.audit.audit import audit
@@ -97,6 +98,8 @@ async def test_a_copy_holds_all_and_is_recorded(platform: Platform) -> None:
         assert own in text
     assert [action for action, _ in await reasons(platform)] == ["export_personal_data"]
     assert await export(platform, OfAccount(account_id + 99), SYSTEM) is None
+    gone = await own_export(platform, account_id + 99, "")
+    assert gone == Refused(ProofRefusal.UNKNOWN)
 
 
 async def test_a_live_booking_and_a_suspension_stand_in_the_way(

@@ -17,7 +17,9 @@ from tests.web.staff_site import add_member
 from guahao.flows.attendance.penalties import sweep
 from guahao.flows.attendance.window import GUESSES_PER_CODE_DAY
 from guahao.flows.supply import stops
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role, Staff
+from guahao.rules.supply.stops import StopRefusal
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.supply.stops import StopScope
 
@@ -179,6 +181,25 @@ async def test_what_a_scheduler_stopped_with_others_is_taken_back_there(clinic: 
     problem(await clinic.system.post("/clinic-sessions/S1/unstop"), 409, "stop_wider")
     listed = await stops.latest(platform, staff)
     assert [one.by_name for one in listed] == [member.login]
+
+
+async def test_a_stop_that_a_scheduler_was_quicker_with_changes_nothing(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform, hospital_id = clinic.site.platform, clinic.system.hospital_id
+    member = await add_member(platform, Role.SCHEDULER, hospital_id)
+    staff = Staff(member.id, member.login, Role.SCHEDULER, hospital_id)
+    stop = stops.stop
+
+    async def stop_later(*asked: Any, **more: Any) -> int | Refused[StopRefusal]:
+        assert isinstance(await stop(platform, staff, StopScope(THURSDAY, FRIDAY), "停电"), int)
+        return await stop(*asked, **more)
+
+    monkeypatch.setattr(stops, "stop", stop_later)
+    answer = await clinic.system.post("/clinic-sessions/S1/stop", json={"reason": "医生外出"})
+    body = answer.json()
+    assert (body["changed"], body["session"]["stopped"], body["bookings"]) == (False, True, 3)
+    assert [found.reason for found in await stops.latest(platform, staff)] == ["停电"]
 
 
 async def test_what_is_settled_is_not_said_to_be_stopped(clinic: Clinic) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -43,6 +44,25 @@ async def test_a_hospital_takes_a_day_off_after_seeing_what_that_does(site: Site
     await reader.confirm()
     assert "已撤回更正" in reader.text
     assert await on(site, THURSDAY) == 1
+
+
+async def test_a_correction_is_withdrawn_once_and_never_of_a_past_date(site: Site) -> None:
+    reader, _ = await scheduler(site)
+    await reader.go(CALENDAR)
+    await reader.send(reader.form(CALENDAR), day=THURSDAY, like="off", reason="院庆")
+    await reader.send(reader.form(CALENDAR), step="save")
+    withdraw = reader.form(f"{CALENDAR}/withdraw")
+    for said in ("已撤回更正", "这一天没有更正"):
+        await reader.send(withdraw)
+        await reader.confirm()
+        assert said in reader.text
+    for action in ("withdraw", "follow"):
+        form = replace(withdraw, action=f"{CALENDAR}/{action}")
+        await reader.send(form, day="2026-11-30")
+        answer = await reader.confirm()
+        assert answer.status_code == 422
+        assert "请选择明天起两年内的日期" in reader.text
+    assert await count(site.platform, "audit_trail", "action = 'withdraw_calendar'") == 1
 
 
 async def test_a_worked_saturday_has_the_sessions_of_the_weekday_it_replaces(site: Site) -> None:
