@@ -68,23 +68,18 @@ def hospitals_file(
 ) -> bytes:
     """Return every hospital in the form in which it can be imported again."""
     english = language == "en"
-    columns = [
-        Column(
-            heading.titles[1 if english else 0], _kind(heading.name), _WIDTHS.get(heading.name, 14)
-        )
-        for heading in c.HEADINGS
-    ]
+    columns = []
+    for heading in c.HEADINGS:
+        kind = Kind.NUMBER if heading.name in c.NUMBERS else Kind.TEXT
+        if heading.name in c.TIMES:
+            kind = Kind.TIME
+        title = heading.titles[1 if english else 0]
+        columns.append(Column(title, kind, _WIDTHS.get(heading.name, 14)))
     rows = []
     for record, rules in found:
         told = {c.CODE: record.code, **asdict(record.facts), **asdict(rules)}
         rows.append([told[heading.name] for heading in c.HEADINGS])
     return workbook([Table("Hospitals" if english else "医院", columns, rows)])
-
-
-def _kind(name: str) -> Kind:
-    if name in c.TIMES:
-        return Kind.TIME
-    return Kind.NUMBER if name in c.NUMBERS else Kind.TEXT
 
 
 async def _ask(page: StaffPage) -> ASGIApp:

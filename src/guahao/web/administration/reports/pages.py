@@ -23,7 +23,6 @@ from guahao.web.administration.reports.tickets import ticket_routes
 from guahao.web.http.reading import ProblemError, as_id
 from guahao.web.http.uploads import XLSX
 from guahao.web.staff import StaffPage, StaffRoute
-from guahao.web.staff.page import Handler
 from guahao.words.text import Words
 
 _CITY = frozenset({Role.ADMINISTRATOR, Role.AUDITOR, Role.SUPERVISOR})
@@ -123,19 +122,13 @@ def report_routes() -> list[StaffRoute]:
     """
     turn = Semaphore(1)
     pages = [
-        StaffRoute("GET", report.path, _handler(report, turn), report.roles) for report in REPORTS
+        StaffRoute("GET", report.path, partial(_show, report, turn), report.roles)
+        for report in REPORTS
     ]
     return [*pages, *ticket_routes()]
 
 
-def _handler(report: Report, turn: Semaphore) -> Handler:
-    async def show(page: StaffPage) -> ASGIApp:
-        return await _show(report, page, turn)
-
-    return show
-
-
-async def _show(report: Report, page: StaffPage, turn: Semaphore) -> ASGIApp:
+async def _show(report: Report, turn: Semaphore, page: StaffPage) -> ASGIApp:
     try:
         asked = await read_asked(page, report)
         async with turn:
