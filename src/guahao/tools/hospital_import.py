@@ -33,9 +33,9 @@ async def run(
     preview = await importing.preview_of(platform, filename, content, include_hidden=include_hidden)
     print_left_out(preview.left_out, console, may_hide_rows=preview.may_hide_rows)
     if not preview.is_right:
-        _tell_faults(preview, sentences, console)
+        _print_faults(preview, sentences, console)
         return False
-    _tell_changes(preview, console)
+    _print_changes(preview, console)
     if dry_run:
         console.print("Nothing was changed.")
         return True
@@ -52,7 +52,7 @@ async def run(
     return True
 
 
-def _tell_changes(preview: Preview, console: Console) -> None:
+def _print_changes(preview: Preview, console: Console) -> None:
     console.print(
         f"Hospitals: {len(preview.additions):,} new, {len(preview.changes):,} changed,"
         f" {preview.same:,} as they are."
@@ -62,7 +62,7 @@ def _tell_changes(preview: Preview, console: Console) -> None:
         console.print(f"  {change.before.code}: {names}", markup=False)
 
 
-def _tell_faults(preview: Preview, sentences: Sentences, console: Console) -> None:
+def _print_faults(preview: Preview, sentences: Sentences, console: Console) -> None:
     if preview.unreadable is not None:
         words = sentences.of_file(preview.unreadable.fault)
         console.print(f"{preview.unreadable.sheet} {words}".strip(), markup=False)

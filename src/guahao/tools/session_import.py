@@ -63,10 +63,10 @@ async def run(
     report = await _report(platform, hospital_id, import_id)
     print_left_out(report.checked.left_out, console, may_hide_rows=report.checked.may_hide_rows)
     if report.it.state == "faulty":
-        _tell_faults(report, sentences, console)
+        _print_faults(report, sentences, console)
         return False
-    _tell_counts(report, console)
-    await _tell_days_off(platform, hospital_id, import_id, console)
+    _print_counts(report, console)
+    await _print_days_off(platform, hospital_id, import_id, console)
     if dry_run or not report.changes_something:
         await importing.withdraw(platform, hospital_id, import_id)
         console.print("Nothing was changed." if dry_run else "Nothing changed: it is so already.")
@@ -116,7 +116,7 @@ def print_left_out(left_out: list[LeftOut], console: Console, *, may_hide_rows: 
         )
 
 
-def _tell_counts(report: ImportReport, console: Console) -> None:
+def _print_counts(report: ImportReport, console: Console) -> None:
     counts = report.checked.counts
     console.print(
         f"Sessions: {counts['add']:,} new, {counts['change']:,} changed,"
@@ -139,7 +139,7 @@ def _tell_counts(report: ImportReport, console: Console) -> None:
         console.print(f"Titles not seen before: {', '.join(report.checked.new_titles)}")
 
 
-async def _tell_days_off(
+async def _print_days_off(
     platform: Platform, hospital_id: int | None, import_id: int, console: Console
 ) -> None:
     """Print the days off and swapped days that the file meets, and from when none is known."""
@@ -166,7 +166,7 @@ async def _tell_days_off(
         )
 
 
-def _tell_faults(report: ImportReport, sentences: Sentences, console: Console) -> None:
+def _print_faults(report: ImportReport, sentences: Sentences, console: Console) -> None:
     checked = report.checked
     if checked.unreadable:
         console.print(f"{checked.unreadable_sheet} {sentences.of_file(checked.unreadable)}".strip())

@@ -314,7 +314,7 @@ async def claim(tx: Tx, message_ids: Sequence[int], *, wechat: bool = False) -> 
     )
     by_phone = await _hand_to_agents(tx, [row[0] for row in rows])
     if wechat:
-        await _tell_by_wechat(tx, [id for id, attempts in rows if attempts == 1])
+        await _notify_by_wechat(tx, [id for id, attempts in rows if attempts == 1])
     return sorted(row[0] for row in rows if row[0] not in by_phone)
 
 
@@ -333,7 +333,7 @@ async def _hand_to_agents(tx: Tx, message_ids: Sequence[int]) -> set[int]:
     return {row[0] for row in rows}
 
 
-async def _tell_by_wechat(tx: Tx, message_ids: Sequence[int]) -> None:
+async def _notify_by_wechat(tx: Tx, message_ids: Sequence[int]) -> None:
     """Add a message beside each SMS whose account is bound to a follower, in a single job."""
     rows = await tx.rows(
         """

@@ -20,8 +20,8 @@ from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role
 from guahao.sheets.write import Column, Kind, Table, workbook
 from guahao.web.administration.directory.uploads import (
+    fault_list,
     receive_upload,
-    told_faults,
     upload_form,
 )
 from guahao.web.http.reading import ProblemError, read_id
@@ -107,7 +107,7 @@ async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASG
         status,
         saved=saved,
         preview=preview,
-        **told_faults(page, preview),
+        **fault_list(page, preview),
         headings={heading.name: heading.titles[page.language == "en"] for heading in c.HEADINGS},
         told=_told,
         refused=refused,

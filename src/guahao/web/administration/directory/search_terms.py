@@ -20,8 +20,8 @@ from guahao.rules.kernel.text import search_text
 from guahao.rules.staff.staff import Role
 from guahao.sheets.write import Column, Table, csv_file, workbook
 from guahao.web.administration.directory.uploads import (
+    fault_list,
     receive_upload,
-    told_faults,
     upload_form,
 )
 from guahao.web.http.answers import Answer
@@ -271,7 +271,7 @@ async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASG
         status,
         saved=saved,
         preview=preview,
-        **told_faults(page, preview),
+        **fault_list(page, preview),
         kinds=_kinds(page),
         refused=refused,
         reason=page.form.get("reason", ""),

@@ -48,7 +48,7 @@ async def receive_upload(page: StaffPage, receive: Receive, template: str, addre
     return page.redirect(address.format(import_id=id))
 
 
-def told_faults(page: StaffPage, preview: FilePreview[Any, Any]) -> dict[str, Any]:
+def fault_list(page: StaffPage, preview: FilePreview[Any, Any]) -> dict[str, Any]:
     """Return for a template why a file cannot be read, and its first faults with their texts."""
     unreadable = preview.unreadable
     return {
