@@ -150,3 +150,21 @@ def test_the_modules_that_the_rules_name_are_there() -> None:
     named = re.findall(r"`((?:rules|flows|store)/[\w/.]+)`", text)
     assert len(named) > 10
     assert [name for name in named if not (ROOT / "src/guahao" / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/ARCHITECTURE.md"])
+def test_the_names_in_the_recipes_stand_in_the_code(page: str) -> None:
+    """Functions, classes and settings, also where they belong to a library that we call."""
+    text = _FENCE.sub("", (ROOT / page).read_text(encoding="utf-8"))
+    named = set(re.findall(r"`([A-Za-z_][\w.]*)(?:\([^`]*\))?`", text))
+    words: set[str] = set()
+    for file in tracked(
+        "src", "tests", "release", "deploy", "docs/site", "Makefile", "*.toml", ".ci"
+    ):
+        if file.suffix != ".md":
+            words.update(re.findall(r"\w+", file.read_text(encoding="utf-8", errors="ignore")))
+            words.update(re.findall(r"\w+", file.name))
+            words.update(file.relative_to(ROOT).parts)
+    named -= {"vVERSION"}  # a tag
+    assert len(named) > 15
+    assert sorted(name for name in named if not set(name.split(".")) <= words) == []

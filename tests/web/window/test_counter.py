@@ -102,7 +102,7 @@ async def test_other_documents_are_registered_at_a_counter_only(site: Site) -> N
     await agent.go("/staff/calls/register")
     assert 'value="99"' not in agent.text
     for document in (OTHER_DOCUMENT, CERTIFICATE):
-        assert "这类证件须凭原件登记" in await register(agent, 1, **document)
+        assert "这类证件须凭原件在医院窗口登记" in await register(agent, 1, **document)
     citizen = await add_citizen(site)
     answer = await site.post(
         f"{API}/patients",

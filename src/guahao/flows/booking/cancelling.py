@@ -18,7 +18,7 @@ from guahao.store.messages import messages
 
 @dataclass(frozen=True, slots=True)
 class NotCancelled(Refused[CancelRefusal]):
-    """The booking stays as it is; None where it is unknown, or another account's."""
+    """The booking stays as it is. `booking`: None where it is unknown, or another account's."""
 
     booking: AppointmentView | None = None
 

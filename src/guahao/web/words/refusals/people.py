@@ -23,7 +23,7 @@ PEOPLE: Sentences = {
         PatientRefusal.COUNTER_ONLY: Sentence(
             409,
             Words(
-                "这类证件须凭原件登记：请来电人带原件到医院窗口办理。新生儿的出生医学证明，"
+                "这类证件须凭原件在医院窗口登记。新生儿的出生医学证明，"
                 "身份已核实的父母也可登录后自己添加。"
             ),
         ),
@@ -42,24 +42,19 @@ PEOPLE: Sentences = {
             409, Words("这个号码已登记两位就诊人，请换一个号码。")
         ),
         PatientRefusal.CONSENT_REQUIRED: Sentence(
-            422, Words("请把个人信息说明交给患者看，或念给来电人听，同意后勾选。")
+            422, Words("请先出示或念出个人信息说明，患者同意后再勾选。")
         ),
         PatientRefusal.GUARDIAN_REQUIRED: Sentence(422, Words("患者未满14周岁，要由监护人同意。")),
         PatientRefusal.OTHER_NAME: Sentence(
             409,
-            Words(
-                "这个证件已在这个号码登记，姓名不同。请核对；要更正姓名，须带证件原件到医院窗口。"
-            ),
+            Words("这个证件已在这个号码登记，姓名不同。请核对；更正姓名须在医院窗口核对证件原件。"),
         ),
         PatientRefusal.ID_TAKEN: Sentence(
             409, Words("这个证件已在另一个号码登记。请按证件查找，核实后再转到新的号码。")
         ),
         PatientRefusal.IDENTITY_MISMATCH: Sentence(
             409,
-            Words(
-                "姓名和证件号码核验不一致。请与来电人逐字核对；仍不一致的，"
-                "请来电人带证件原件到医院窗口登记。"
-            ),
+            Words("姓名和证件号码核验不一致。请逐字核对；仍不一致的，须凭证件原件在医院窗口登记。"),
         ),
         PatientRefusal.NOT_REGISTERED: Sentence(
             409, Words("没有登记成功。请核对姓名和证件号码，或凭证件原件在医院窗口登记。")

@@ -30,7 +30,7 @@ SUPPLY: Sentences = {
         SessionRefusal.STOPPED: Sentence(409, Words("已停诊，不能更改。")),
         SessionRefusal.PAST: Sentence(422, Words("新门诊最早从明天开始；已过的门诊不能更改。")),
         SessionRefusal.TOO_FAR: Sentence(422, Words("就诊日期不能超过一年以后。请核对日期。")),
-        SessionRefusal.TOLD: Sentence(409, Words("已有人按原费用预约，费用不能更改。")),
+        SessionRefusal.TOLD: Sentence(409, Words("已有人预约，只能更改号源数。")),
         SessionRefusal.BELOW_BOOKED: Sentence(
             409,
             Words(
@@ -111,15 +111,15 @@ SUPPLY: Sentences = {
         OfferRefusal.OTHER_CLINIC: Sentence(
             422, Words("只能留本院同科室、同职称门诊的号。请刷新后重选。")
         ),
-        OfferRefusal.SESSION_STOPPED: Sentence(422, Words("所选门诊也已停诊。请另选门诊。")),
+        OfferRefusal.SESSION_STOPPED: Sentence(409, Words("所选门诊也已停诊。请另选门诊。")),
         OfferRefusal.DATE_CLOSED: Sentence(
-            422, Words("所选门诊很快停止预约，患者来不及答复。请选更晚的日期。")
+            409, Words("所选门诊很快停止预约，患者来不及答复。请选更晚的日期。")
         ),
         OfferRefusal.TOO_MANY: Sentence(
             422, Words("加号后超过每个门诊{most}个号。请减少。"), {"most": CAPACITY_MAX}
         ),
         OfferRefusal.NOT_FREE: Sentence(
-            422, Words("所选门诊没有那么多空余的号。请减少，或改为加号。")
+            409, Words("所选门诊没有那么多空余的号。请减少，或改为加号。")
         ),
         OfferRefusal.NOBODY: Sentence(
             422, Words("没有患者可以留号：都已答复、没有登记电话，或按规定不能约这些门诊。")
