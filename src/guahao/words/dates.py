@@ -14,7 +14,7 @@ from babel.dates import format_date
 
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.words.catalogue import Language
-from guahao.words.text import Words
+from guahao.words.text import Words, listed
 
 PERIOD_WORDS = {
     "morning": Words("上午"),
@@ -84,7 +84,7 @@ def format_few_days(days: Iterable[date], language: Language) -> str:
             months.append(f"{joined} and {written}" if joined else written)
         else:
             months.append(f"{last.month}月{'、'.join(str(day.day) for day in (*earlier, last))}日")
-    return (", " if language == "en" else "、").join(months)
+    return listed(months, language)
 
 
 def format_moment(moment: datetime, language: Language, today: date) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from guahao.words.catalogue import Language, translations
@@ -30,3 +31,8 @@ class Words:
         if self.context is None:
             return known.gettext(self.zh)
         return known.pgettext(self.context, self.zh)
+
+
+def listed(words: Iterable[str], language: Language) -> str:
+    """Write several words as a list: 甲、乙 or A, B."""
+    return (", " if language == "en" else "、").join(words)

@@ -24,6 +24,7 @@ from guahao.web.http.answers import Answer
 from guahao.web.http.reading import read_id
 from guahao.web.staff import StaffPage
 from guahao.words.dates import format_short_day
+from guahao.words.text import listed
 
 _CALLS = "/staff/calls"
 
@@ -46,7 +47,7 @@ class PersonMask:
 
     def names(self, patients: Iterable[PatientView]) -> str:
         """Return the names of an application's patients."""
-        return (", " if self._page.language == "en" else "、").join(map(self.name, patients))
+        return listed(map(self.name, patients), self._page.language)
 
     def known_by(self, patient: PatientView, of: Sequence[PatientView]) -> str:
         """Return by what an agent tells the patients of a phone apart: two may be namesakes."""
@@ -156,7 +157,7 @@ def outlook_sentences(page: StaffPage, outlook: Outlook) -> list[str]:
 def _closed_text(page: StaffPage, dates: ClosedDates) -> str:
     policy = page.services.platform.policy_today
     day = partial(format_short_day, language=page.language)
-    visits = (", " if page.language == "en" else "、").join(map(day, dates.visits))
+    visits = listed(map(day, dates.visits), page.language)
     span = {"first": day(dates.first), "last": day(dates.last)}
     match dates.reason:
         case Refusal.DUPLICATE_DEPARTMENT | Refusal.DAY_LIMIT:  # the former closes no date

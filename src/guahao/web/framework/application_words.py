@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
 from guahao.rules.fairness.applying import ISO_WEEKDAYS, Wishes
@@ -10,6 +9,7 @@ from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.fairness.applications import ApplicationView
 from guahao.web.framework.page_base import BasePage
+from guahao.words.text import listed
 
 
 def wishes_text(page: BasePage, wishes: Wishes) -> str:
@@ -28,9 +28,9 @@ def wishes_text(page: BasePage, wishes: Wishes) -> str:
     if wishes.specialty is not None:
         parts.append(page.names.specialty(wishes.specialty))
     if set(wishes.periods) != set(PERIODS):
-        parts.append(_list(page, [page.period(period) for period in wishes.periods]))
+        parts.append(listed([page.period(period) for period in wishes.periods], page.language))
     if len(set(wishes.iso_weekdays)) < len(ISO_WEEKDAYS):
-        parts.append(_list(page, [weekday(page, n) for n in wishes.iso_weekdays]))
+        parts.append(listed([weekday(page, n) for n in wishes.iso_weekdays], page.language))
     if wishes.ranked_sessions:
         parts.append(page.say("指定的{count}个门诊", count=len(wishes.ranked_sessions)))
     return " · ".join(parts)
@@ -39,10 +39,6 @@ def wishes_text(page: BasePage, wishes: Wishes) -> str:
 def weekday(page: BasePage, iso_weekday: int) -> str:
     """Write 周一 or Mon."""
     return page.weekday(date(2024, 1, iso_weekday))
-
-
-def _list(page: BasePage, words: Collection[str]) -> str:
-    return (", " if page.language == "en" else "、").join(words)
 
 
 def application_state_text(page: BasePage, application: ApplicationView) -> str:

@@ -17,7 +17,7 @@ from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.words.release_words import release_sentences
 from guahao.words.catalogue import Language
 from guahao.words.dates import format_short_day
-from guahao.words.text import Words
+from guahao.words.text import Words, listed
 
 FEW_LEFT = 5  # places; at most so many are shown in orange
 _CHOICE_MAX = 80  # characters
@@ -87,8 +87,7 @@ def _by_draw(page: Page, week: Week) -> list[tuple[str, list[str]]]:
         sentences = release_sentences(release, page.language, page.hotline, is_personal=False)
         said.setdefault("".join(sentences), []).append(page.names.title(title))
         texts["".join(sentences)] = sentences
-    joint = ", " if page.language == "en" else "、"
-    return [(joint.join(titles), texts[text]) for text, titles in said.items()]
+    return [(listed(titles, page.language), texts[text]) for text, titles in said.items()]
 
 
 class _Releases:
