@@ -7,12 +7,9 @@ differ deadlock there.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement, count, cycle
-from typing import Any
 
 import pytest
 from psycopg.errors import DeadlockDetected
@@ -28,7 +25,8 @@ from tests.city import (
     phone,
     resident_id,
 )
-from tests.crowd import WAITING, open_desk
+from tests.crowd import open_desk
+from tests.meeting import Act, assert_no_deadlock, meet
 from tests.web.staff_site import add_member
 
 from guahao.flows.kernel.platform import Platform
@@ -43,11 +41,9 @@ from guahao.identity_check.gateway import Verdict
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.people.identity import Document
 from guahao.rules.staff.staff import Role, Staff
-from guahao.store.kernel.db import Tx
 from guahao.tools.audit.audit import audit
 
 _ROUNDS = 5
-Act = Callable[[], Coroutine[Any, Any, object]]
 
 
 @pytest.fixture
@@ -59,38 +55,6 @@ def clock() -> Clock:
 async def platform(database_url: str, clock: Clock) -> AsyncIterator[Platform]:
     async with open_platform(database_url, clock) as platform:
         yield platform
-
-
-async def queued(platform: Platform, tasks: list[asyncio.Task[object]]) -> None:
-    """Wait until every task waits for a lock, or has ended."""
-    async with asyncio.timeout(30):
-        while True:
-            [[waiting]] = await ask(platform, WAITING)
-            if waiting >= sum(not task.done() for task in tasks):
-                return
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def gate(platform: Platform, row: str, id: int) -> AsyncIterator[Tx]:
-    """Hold a row ("accounts", "patients") that others want."""
-    async with platform.db.transaction() as tx:
-        await tx.do(f"SELECT FROM {row} WHERE id = %s FOR UPDATE", (id,))
-        yield tx
-
-
-async def meet(platform: Platform, row: str, id: int, *acts: Act) -> list[object]:
-    """Let acts queue one after the other for a row, then let go; what each returns or raises."""
-    tasks: list[asyncio.Task[object]] = []
-    async with gate(platform, row, id):
-        for act in acts:
-            tasks.append(asyncio.create_task(act()))
-            await queued(platform, tasks)
-    return await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def assert_no_deadlock(outcomes: list[object]) -> None:
-    assert [one for one in outcomes if isinstance(one, BaseException)] == []
 
 
 class Registry:

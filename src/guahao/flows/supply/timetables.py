@@ -173,6 +173,8 @@ async def end(
     """
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        # A roll-out that knew the old last day would make sessions that are not seen here.
+        await feeding.lock_feed(act.tx, hospital_id)
         before = await store.lock(act.tx, hospital_id, timetable_id)
         if before is None:
             return Refused(PlanRefusal.UNKNOWN)
