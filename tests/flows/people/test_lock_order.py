@@ -26,7 +26,7 @@ from tests.city import (
     resident_id,
 )
 from tests.crowd import open_desk
-from tests.meeting import Act, assert_no_deadlock, meet
+from tests.flows.meeting import Act, assert_no_deadlock, meet
 from tests.web.staff_site import add_member
 
 from guahao.flows.kernel.platform import Platform

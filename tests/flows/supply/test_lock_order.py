@@ -9,7 +9,7 @@ from datetime import date, time, timedelta
 import psycopg
 import pytest
 from tests.city import NO_DRAWS, Clock, open_platform
-from tests.meeting import queued
+from tests.flows.meeting import queued
 from tests.supply import Rows
 
 from guahao.flows.kernel.platform import Platform
