@@ -35,6 +35,7 @@ from guahao.store.kernel.db import Tx
 from guahao.store.kernel.queue import defer
 from guahao.store.supply import calendars as store
 from guahao.store.supply.calendars import Correction, Effect, Remaining
+from guahao.store.supply.feeding import lock_feed
 
 ASKED_DAYS = 31
 ASKED_DAYS_MAX = 400
@@ -179,6 +180,8 @@ async def correct(
         refused = refused_correction(day, like, reason, act.now.date())
         if refused is not None:
             return Refused(refused)
+        if hospital_id is not None:
+            await lock_feed(act.tx, hospital_id)
         await store.correct(act.tx, hospital_id, day, DayRule(like, reason), by.login)
         source = CalendarSource.CITY if hospital_id is None else CalendarSource.HOSPITAL
         now = CalendarDay(day, like, source, reason)
@@ -201,6 +204,8 @@ async def withdraw(
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         if day <= act.now.date():
             return Refused(CalendarRefusal.DATE)
+        if hospital_id is not None:
+            await lock_feed(act.tx, hospital_id)
         if not await store.remove(act.tx, hospital_id, day):
             return Refused(CalendarRefusal.NOT_CORRECTED)
         [now] = await store.between(act.tx, hospital_id, day, day)
@@ -219,6 +224,7 @@ async def follow(
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         if day <= act.now.date():
             return Refused(CalendarRefusal.DATE)
+        await lock_feed(act.tx, hospital_id)
         [now] = await store.between(act.tx, hospital_id, day, day)
         reached = await _follow(act.tx, platform, hospital_id, now)
         detail = {"visit_date": day, "free": reached.free, "taken": reached.taken}
@@ -229,7 +235,8 @@ async def follow(
 async def carry_out(platform: Platform, day: date) -> int:
     """Let the sessions of every hospital follow the calendar of a date; return how many changed.
 
-    Safe to run twice, late or in two workers: a transaction is one hospital's.
+    Safe to run twice, late or in two workers: a transaction is one hospital's, so that none is
+    long and no hospital waits for another.
     """
     async with platform.db.transaction() as tx:
         hospital_ids = await store.hospitals(tx)
@@ -238,6 +245,7 @@ async def carry_out(platform: Platform, day: date) -> int:
         async with platform.db.transaction() as tx:
             if day <= tx.now.date():
                 return changed
+            await lock_feed(tx, hospital_id)
             [now] = await store.between(tx, hospital_id, day, day)
             reached = await _follow(tx, platform, hospital_id, now)
             changed += reached.free + reached.taken
@@ -254,6 +262,7 @@ async def _follow_later(
 
 
 async def _follow(tx: Tx, platform: Platform, hospital_id: int, day: CalendarDay) -> Following:
+    """Let a date's sessions of a locked hospital follow its calendar."""
     reached = await withdraw_sessions(
         tx, platform, await store.lock_against(tx, hospital_id, [day])
     )
