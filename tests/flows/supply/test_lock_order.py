@@ -20,14 +20,17 @@ from tests.supply import Rows
 from guahao.flows.hospitals import departments
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import calendars, fees, schedules, timetables
+from guahao.flows.supply.bulk import acts
 from guahao.flows.supply.feeding import WantedSession, publish_sessions
 from guahao.flows.supply.following import Following
 from guahao.flows.supply.imports import importing
-from guahao.rules.kernel.outcomes import DONE
+from guahao.rules.kernel.outcomes import DONE, Refused
 from guahao.rules.staff.staff import Role, Staff
+from guahao.rules.supply.bulk import BulkRefusal, Change
 from guahao.rules.supply.changes import Clinic
 from guahao.rules.supply.fees import DatedFee
 from guahao.store.booking.appointments import lock_sessions
+from guahao.store.supply.bulk import Selection
 from guahao.store.supply.feeding import lock_feed
 
 MONDAY = date(2026, 11, 30)
@@ -173,6 +176,28 @@ async def test_who_withdraws_sessions_and_who_changes_them_do_not_wait_for_each_
             outcomes = await meet(platform, "clinic_sessions", here.session_id, *acts)
             failed = [one for one in outcomes if isinstance(one, BaseException)]
             assert failed == [], (withdrawing, other)
+
+
+async def test_a_department_is_deleted_in_the_order_in_which_many_sessions_are_changed(
+    platform: Platform, rows: Rows
+) -> None:
+    hospital_id = rows.hospital()
+    department_id = rows.department(hospital_id, parent_id=rows.department(hospital_id))
+    later = rows.session(hospital_id, department_id, THURSDAY + timedelta(days=7), **OWN)
+    sooner = rows.session(hospital_id, department_id, THURSDAY, **OWN)
+    # Neither by date nor as the rows are stored does the first id come first.
+    rows.conn.execute("UPDATE clinic_sessions SET capacity = 21 WHERE id = %s", (later,))
+    by = Staff(1, "scheduler", Role.SCHEDULER, hospital_id)
+    selection, fewer = Selection(THURSDAY, THURSDAY + timedelta(days=7)), Change(capacity=5)
+    found = await acts.preview_change(platform, by, selection, fewer)
+    assert isinstance(found, list)
+    outcomes = await meet(
+        platform,
+        *("clinic_sessions", sooner),
+        lambda: departments.delete(platform, by, department_id),
+        lambda: acts.change(platform, by, selection, fewer, "停诊", acts.change_version(found)),
+    )
+    assert outcomes == [DONE, Refused(BulkRefusal.CHANGED_MEANWHILE)]
 
 
 async def test_a_session_that_is_locked_before_its_hospital_meets_a_withdrawal(

@@ -134,6 +134,11 @@ async def delete(tx: Tx, department_id: int) -> None:
 
     Raises psycopg's ForeignKeyViolation where a booking, a stop or another record names it.
     """
+    # In order of id, as all who change or stop many sessions lock them.
+    await tx.do(
+        "SELECT FROM clinic_sessions WHERE department_id = %(id)s ORDER BY id FOR UPDATE",
+        {"id": department_id},
+    )
     for table, column in (
         ("clinic_sessions", "department_id"),
         ("timetables", "department_id"),
