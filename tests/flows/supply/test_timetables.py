@@ -116,6 +116,32 @@ async def test_a_change_is_followed_where_nobody_booked_and_only_in_places_where
     assert rows == [(time(8), 8000, 3), *[(time(9), 9000, 2)] * 12]
 
 
+async def test_a_timetable_with_old_hours_gives_them_to_its_free_sessions_with_its_places_and_fee(
+    platform: Platform,
+) -> None:
+    """It keeps hours that no clinic gets any more, as do the sessions that it makes."""
+    by, department_id, _ = await hospital(platform)
+    timetable_id, made = await timetable(platform, by, department_id)
+    await taken(platform, made[0])
+    await change(
+        platform,
+        "UPDATE timetables SET starts_at = '15:00', ends_at = '16:00' WHERE id = %s",
+        timetable_id,
+    )
+    old = replace(CLINIC, starts_at=time(15), ends_at=time(16), fee_fen=9000, capacity=7)
+    assert await plans.change(platform, by, timetable_id, old) == Following(free=12, taken=1)
+    rows = await ask(
+        platform,
+        "SELECT starts_at, fee_fen, capacity FROM clinic_sessions WHERE timetable_id = %s"
+        " ORDER BY visit_date",
+        timetable_id,
+    )
+    assert rows == [(time(8), 8000, 7), *[(time(15), 9000, 7)] * 12]
+    longer = replace(old, ends_at=time(17))
+    refused = Refused(PlanRefusal.OUTSIDE_PERIOD)
+    assert await plans.change(platform, by, timetable_id, longer) == refused
+
+
 async def test_an_ended_timetable_takes_free_sessions_with_it_and_keeps_booked_ones(
     platform: Platform,
 ) -> None:

@@ -172,13 +172,26 @@ def test_what_a_session_takes_over_of_its_timetables_change(
     assert decide_following(session, LATER, TODAY) == taken_over
 
 
-def test_old_hours_of_a_timetable_stay_with_the_sessions_that_have_them() -> None:
-    old = replace(LATER, period="morning")
-    assert decide_following(FREE, old, TODAY) == SessionRefused(SessionRefusal.OUTSIDE_PERIOD)
-    has_them = replace(FREE, terms=replace(TERMS, starts_at=time(14), ends_at=time(16)))
-    taken_over = decide_following(has_them, old, TODAY)
-    assert isinstance(taken_over, SessionTerms)
-    assert taken_over.capacity == 3
+OLD = replace(LATER, title="主任医师", specialty="", period="morning")  # from 14:00 on
+HAS_OLD = replace(FREE, terms=replace(TERMS, starts_at=time(14), ends_at=time(16)))
+
+
+@pytest.mark.parametrize(
+    ("session", "taken_over"),
+    [
+        (HAS_OLD, replace(HAS_OLD.terms, fee_fen=9000, capacity=3)),
+        # As what the timetable makes anew.
+        (FREE, replace(HAS_OLD.terms, fee_fen=9000, capacity=3)),
+        (ONCE_BOOKED, replace(HAS_OLD.terms, fee_fen=9000, capacity=3)),
+        (BOOKED, replace(TERMS, capacity=5)),
+        (STOPPED, SessionRefused(SessionRefusal.STOPPED)),
+        (replace(STOPPED, terms=HAS_OLD.terms), SessionRefused(SessionRefusal.STOPPED)),
+    ],
+)
+def test_sessions_take_over_the_old_hours_that_their_timetable_keeps(
+    session: StoredSession, taken_over: SessionTerms | SessionRefused
+) -> None:
+    assert decide_following(session, OLD, TODAY) == taken_over
 
 
 @pytest.mark.parametrize(

@@ -126,13 +126,17 @@ def earliest_new_day(today: date) -> date:
 
 
 def refusals(
-    wanted: SessionTerms, known: StoredSession | None, offered: Collection[str], today: date
+    wanted: SessionTerms,
+    known: StoredSession | None,
+    offered: Collection[str],
+    today: date,
+    kept_hours: Hours | None = None,
 ) -> list[SessionRefused]:
     """Return every reason against making or changing a session, in order of precedence.
 
     `known`: the session as it is stored, None for a new one. `offered`: the city's titles; one
     that is no longer offered stays with the session that has it, and so do hours that no session
-    gets any more.
+    gets any more. `kept_hours`: those of the timetable that the session follows.
 
     A stopped session stays as it is. A session may change until its day ends; a new one, and one
     that is moved, lies on tomorrow or later. What a patient was told holds as long as a booking
@@ -143,7 +147,7 @@ def refusals(
         return []
     found = []
     fault = new_hours_fault(None if known is None else known.terms.hours, wanted.hours)
-    if fault is not None:
+    if fault is not None and wanted.hours != kept_hours:
         is_outside = fault is HoursFault.OUTSIDE_PERIOD
         reason = SessionRefusal.OUTSIDE_PERIOD if is_outside else SessionRefusal.HOURS
         found.append(SessionRefused(reason))
@@ -168,10 +172,14 @@ def refusals(
 
 
 def decide_session(
-    wanted: SessionTerms, known: StoredSession | None, offered: Collection[str], today: date
+    wanted: SessionTerms,
+    known: StoredSession | None,
+    offered: Collection[str],
+    today: date,
+    kept_hours: Hours | None = None,
 ) -> UpsertResult | SessionRefused:
     """Decide whether a session is made, changed or left, or the first reason against it."""
-    against = refusals(wanted, known, offered, today)
+    against = refusals(wanted, known, offered, today, kept_hours)
     if against:
         return against[0]
     if known is None:
@@ -191,8 +199,8 @@ def decide_following(
     wanted = terms_of(clinic, session.terms.department_id, session.terms.visit_date)
     if session.booked:
         wanted = replace(session.terms, capacity=max(clinic.capacity, session.booked))
-    # The timetable's own title was checked when the timetable got it.
-    outcome = decide_session(wanted, session, {clinic.title}, today)
+    # The timetable's own title and hours were checked when the timetable got them.
+    outcome = decide_session(wanted, session, {clinic.title}, today, clinic.hours)
     return outcome if isinstance(outcome, SessionRefused) else wanted
 
 
