@@ -99,7 +99,7 @@ async def published(platform: Platform, clinic: Clinic, **terms: Any) -> None:
     "terms",
     [
         {"visit_date": THURSDAY + timedelta(days=1)},
-        {"period": "afternoon"},
+        {"period": "afternoon", "starts_at": None, "ends_at": None},
         {"specialty": "心律失常"},
     ],
     ids=str,

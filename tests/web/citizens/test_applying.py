@@ -445,6 +445,7 @@ async def test_a_won_booking_says_so_and_is_declined_after_a_question(
     form = reader.form(f"/bookings/{id}/decline")
     await reader.send(form)
     assert reader.path == f"/bookings/{id}"
+    assert ("放弃" if language == "zh" else "Declined") in reader.text
     assert await ask(site.platform, "SELECT status FROM appointments") == [("cancelled",)]
     await reader.send(form)
     assert reader.path == f"/bookings/{id}"

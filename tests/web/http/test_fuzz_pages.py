@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from random import Random
@@ -33,7 +34,10 @@ _FIELD = re.compile(r"""(?:query|\.get)\(\s*"(\w+)"|form\["(\w+)"\]|"(\w+)" in \
 
 def fields_of(route: Route) -> list[str]:
     """Every field that a module of the route's door reads."""
-    package = route.handler.__module__.rpartition(".")[0]
+    handler = route.handler
+    while isinstance(handler, partial):
+        handler = handler.func
+    package = handler.__module__.rpartition(".")[0]
     folder = Path(str(import_module(package).__file__)).parent
     sources = (path.read_text() for path in sorted(folder.glob("*.py")))
     found = (name for source in sources for one in _FIELD.findall(source) for name in one if name)

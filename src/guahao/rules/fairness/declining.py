@@ -31,9 +31,10 @@ class DeclinedTooLate(Refused[DeclineRefusal]):
 
 @dataclass(frozen=True, slots=True)
 class Win:
-    """A booking that was won in a draw, and until when the patient may decline it."""
+    """A booking that was won in a draw, until when it may be declined, and when it was."""
 
     declinable_until: datetime
+    declined_at: datetime | None = None
 
 
 def declinable_until(won_at: datetime, cancel_until: datetime) -> datetime:
