@@ -150,6 +150,7 @@ RIGHT = decision(DRAW_20, EARLIEST, HEART, EXPERT)
     [
         (RIGHT, "号常被秒抢", None),
         (RIGHT, "", ModeRefusal.NO_REASON),
+        (RIGHT, "短", None),
         (RIGHT, "长" * REASON_MAX, None),
         (RIGHT, "长" * (REASON_MAX + 1), ModeRefusal.NO_REASON),
         (replace(RIGHT, holds_from=EARLIEST - ONE_DAY), "号常被秒抢", ModeRefusal.ANNOUNCED),
@@ -280,6 +281,7 @@ def test_a_release_is_fast_when_none_of_its_sessions_had_a_place_left() -> None:
         (1, 8, 1, 20, 1),
         (3, 10, 2, 40, 3),  # no more than was gained
         (2, 10, 8, 20, 0),  # more than the share is kept already
+        (198, 0, 0, 50, 99),  # of 100, not of fewer
     ],
 )
 def test_a_share_of_all_places_of_a_draw_is_kept_for_referrals(
