@@ -28,6 +28,7 @@ from guahao.flows.supply.bulk.weekly import Added, WeeklyPlan
 from guahao.flows.supply.feeding import WantedSession, publish_sessions
 from guahao.flows.supply.following import Following
 from guahao.flows.supply.imports import importing
+from guahao.flows.supply.imports.importing import ImportReport
 from guahao.flows.supply.own_sessions import PlacesResult
 from guahao.flows.supply.timetables import AddedSession, SessionChange
 from guahao.rules.kernel.outcomes import DONE, Refused
@@ -204,22 +205,29 @@ WORDS = {
 }
 
 
+async def imported(platform: Platform, by: Staff, text: str) -> ImportReport:
+    """Import a file as far as it can be; return what its check found."""
+    import_id = await importing.receive(platform, by, "x.csv", text.encode())
+    assert isinstance(import_id, int)
+    await importing.carry_out(platform, import_id)
+    report = await importing.report(platform, by.own_hospital_id, import_id)
+    assert report is not None
+    if not report.faults:
+        await importing.confirm(platform, by, import_id)
+        await importing.carry_out(platform, import_id)
+    return report
+
+
 async def by_import(at: Place, case: Case) -> Outcome:
     text = (
         "科室,职称,就诊日期,时段,开始时间,结束时间,费用,号源数\n"
         f"心内科,普通门诊,{case.day},上午,{case.starts_at:%H:%M},{case.ends_at:%H:%M},"
         f"{case.fee_fen // 100},{case.capacity}\n"
     )
-    import_id = await importing.receive(at.platform, at.by, "x.csv", text.encode())
-    assert isinstance(import_id, int)
-    await importing.carry_out(at.platform, import_id)
-    report = await importing.report(at.platform, at.by.own_hospital_id, import_id)
-    assert report is not None
+    report = await imported(at.platform, at.by, text)
     if report.faults:
         found = [WORDS[fault.word] for fault in report.faults]
         return min(found, key=[*SessionRefusal].index)
-    await importing.confirm(at.platform, at.by, import_id)
-    await importing.carry_out(at.platform, import_id)
     return CHANGED if report.changes_something else UNCHANGED
 
 
@@ -470,17 +478,11 @@ async def made_by_import(at: Empty, new: New) -> Made:
         f"心内科,{new.title},{new.day},{period},{starts_at or ''},{ends_at or ''},"
         f"{new.fee_fen / 100:.2f},{new.capacity}\n"
     )
-    import_id = await importing.receive(at.platform, at.by, "x.csv", text.encode())
-    assert isinstance(import_id, int)
-    await importing.carry_out(at.platform, import_id)
-    report = await importing.report(at.platform, at.by.own_hospital_id, import_id)
-    assert report is not None
+    report = await imported(at.platform, at.by, text)
     if report.faults:
         columns = {"费用": Made.FEE, "号源数": Made.PLACES}
         found = [OF_FILE.get(fault.word) or columns[fault.heading] for fault in report.faults]
         return min(found, key=[*Made].index)
-    await importing.confirm(at.platform, at.by, import_id)
-    await importing.carry_out(at.platform, import_id)
     return Made.CREATED
 
 

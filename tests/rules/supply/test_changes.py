@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, time, timedelta
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from guahao.rules.supply.changes import (
     decide_session,
     decide_withdrawal,
     differences,
+    may_double,
     refusals,
 )
 from guahao.rules.supply.hours import Hours
@@ -218,3 +220,20 @@ def test_what_changes_of_a_session_is_shown_before_and_after() -> None:
 def test_a_session_whose_bookings_were_not_read_is_taken_for_booked_before() -> None:
     unread = StoredSession(TERMS, booked=0, stopped=False)
     assert (unread.ever_booked, unread.linked) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("other", "doubles"),
+    [
+        ({}, True),
+        ({"starts_at": time(9), "ends_at": time(13)}, True),
+        ({"fee_fen": 6000, "capacity": 1}, True),
+        ({"starts_at": time(12), "ends_at": None}, False),
+        ({"period": "afternoon", "starts_at": None, "ends_at": None}, False),
+        ({"title": "医师"}, False),
+        ({"specialty": "高血压"}, False),
+    ],
+)
+def test_two_sessions_may_be_one_clinic_planned_twice(other: dict[str, Any], doubles: bool) -> None:
+    assert may_double(TERMS, replace(TERMS, **other)) is doubles
+    assert may_double(replace(TERMS, **other), TERMS) is doubles

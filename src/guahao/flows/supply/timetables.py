@@ -25,9 +25,9 @@ from guahao.rules.supply.changes import (
     SessionTerms,
     UpsertResult,
     decide_session,
+    may_double,
     terms_of,
 )
-from guahao.rules.supply.hours import may_overlap
 from guahao.rules.supply.planning import (
     ROLLED_DAYS,
     PlanRefusal,
@@ -222,8 +222,7 @@ async def _is_on_offer(tx: Tx, wanted: SessionTerms) -> bool:
     day = wanted.visit_date
     there = await store.sessions_between(tx, wanted.department_id, day, day)
     is_there = any(
-        (known.clinic.title, known.clinic.specialty) == (wanted.title, wanted.specialty)
-        and may_overlap(known.clinic.hours, wanted.hours)
+        may_double(known.terms, wanted)
         for known in there
         if known.clinic.capacity and not known.stopped
     )

@@ -18,8 +18,8 @@ from guahao.rules.supply.changes import (
     UpsertResult,
     decide_session,
     decide_withdrawal,
+    may_double,
 )
-from guahao.rules.supply.hours import may_overlap
 from guahao.rules.supply.planning import PlanRefusal, refused_places
 
 SESSIONS_MAX = 2000  # in one act: it holds their locks until it commits
@@ -134,21 +134,15 @@ def decide_copy(
     made twice; with another start and hours that overlap it would double the supply, and is left
     out. Time slots one after the other are clinics of their own (docs/decisions/0019).
     """
-    alike = [
-        terms
-        for terms in there
-        if (terms.title, terms.specialty, terms.period)
-        == (wanted.title, wanted.specialty, wanted.period)
-    ]
-    if any(terms.starts_at == wanted.starts_at for terms in alike):
+    doubled = [terms for terms in there if may_double(terms, wanted)]
+    if any(terms.starts_at == wanted.starts_at for terms in doubled):
         return CopyFate.EXISTS
     outcome = decide_session(wanted, None, set(offered), today)
     if isinstance(outcome, SessionRefused):
         return outcome
     if day.is_off:
         return CopyFate.DAY_OFF
-    collides = any(may_overlap(terms.hours, wanted.hours) for terms in alike)
-    return CopyFate.COLLIDES if collides else CopyFate.NEW
+    return CopyFate.COLLIDES if doubled else CopyFate.NEW
 
 
 def refused_act_undo(at: datetime, undone_at: datetime | None, now: datetime) -> BulkRefusal | None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.supply.hours import Hours, HoursFault, new_hours_fault
+from guahao.rules.supply.hours import Hours, HoursFault, may_overlap, new_hours_fault
 
 PLANNED_DAYS = 366  # a later date is a slip of the keyboard
 
@@ -118,6 +118,15 @@ def terms_of(clinic: Clinic, department_id: int, visit_date: date) -> SessionTer
         clinic.fee_fen,
         clinic.capacity,
     )
+
+
+def may_double(one: SessionTerms, other: SessionTerms) -> bool:
+    """Return whether two sessions of a department and date may be one clinic, planned twice.
+
+    Nobody is named (S1), so two doctors may look the same (docs/decisions/0019).
+    """
+    is_alike = (one.title, one.specialty) == (other.title, other.specialty)
+    return is_alike and may_overlap(one.hours, other.hours)
 
 
 def earliest_new_day(today: date) -> date:
